@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// The exit codes that scripts can rely on.
+const (
+	exitDone        = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitNoUnit      = 3
+	exitRefused     = 4
+	exitStoreInUse  = 5
+	exitNoDaemon    = 6
+	exitInterrupted = 130
+)
+
+// exitError is an error that knows its exit code and what to do about it.
+type exitError struct {
+	code int
+	err  error
+	hint string // one sentence on what to do; may be empty
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// usagef is for command lines that cannot be right.
+func usagef(format string, args ...any) error {
+	return &exitError{code: exitUsage, err: fmt.Errorf(format, args...), hint: "See flashd help."}
+}
+
+// withHint adds an exit code and advice to err.
+func withHint(code int, err error, hint string) error {
+	return &exitError{code: code, err: err, hint: hint}
+}
+
+// report writes err as one sentence with its hint and returns the exit code.
+func report(stderr io.Writer, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	var ee *exitError
+	switch {
+	case errors.As(err, &ee):
+		fmt.Fprintf(stderr, "flashd: %v\n", err)
+		if ee.hint != "" {
+			fmt.Fprintf(stderr, "  %s\n", ee.hint)
+		}
+		return ee.code
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "flashd: interrupted")
+		return exitInterrupted
+	default:
+		fmt.Fprintf(stderr, "flashd: %v\n", err)
+		return exitFailure
+	}
+}

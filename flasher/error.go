@@ -1,0 +1,73 @@
+package flasher
+
+import (
+	"fmt"
+)
+
+// Kind says in one word what went wrong. The list is closed: kinds are metric
+// labels and stored in records. A Kind is itself an error, so that
+// errors.Is(err, flasher.NoSync) asks for it.
+type Kind string
+
+// The kinds of failure.
+const (
+	NoSync        Kind = "no_sync"         // nothing answered SYNC
+	WrongBootMode Kind = "wrong_boot_mode" // the chip talks, but is not in download mode
+	Timeout       Kind = "timeout"         // a command was not answered in time
+	BadFrame      Kind = "bad_frame"       // an answer that makes no sense
+	Rejected      Kind = "rejected"        // the chip refused a command; Code has its reason
+	WrongChip     Kind = "wrong_chip"      // not the chip the image or caller wants
+	UnknownChip   Kind = "unknown_chip"    // not a chip this package knows
+	BadMAC        Kind = "bad_mac"         // the efuse MAC is blank, multicast or fails its CRC
+	BadFlash      Kind = "bad_flash"       // the flash chip is missing or gives no plausible ID
+	BadImage      Kind = "bad_image"       // an image that must not be written
+	TooLarge      Kind = "too_large"       // does not fit the flash or the partition
+	Mismatch      Kind = "mismatch"        // the flash does not hold what was written
+	Blank         Kind = "blank"           // the flash holds nothing (all FF) where data was written
+	Detached      Kind = "detached"        // the port is gone
+	Unsupported   Kind = "unsupported"     // this loader cannot do that
+	Secured       Kind = "secured"         // flash encryption, secure boot or secure download mode is on
+	IO            Kind = "io"              // the port failed in another way
+)
+
+// Kinds is the list of all kinds.
+var Kinds = []Kind{NoSync, WrongBootMode, Timeout, BadFrame, Rejected, WrongChip, UnknownChip, BadMAC,
+	BadFlash, BadImage, TooLarge, Mismatch, Blank, Detached, Unsupported, Secured, IO}
+
+func (k Kind) Error() string { return string(k) }
+
+// Error is the error type of this package.
+type Error struct {
+	Op   string // what was being done: "sync", "write 0x10000"
+	Cmd  Opcode // the command under way, or 0
+	Kind Kind
+	Code uint16 // the loader's own status: failed byte and reason byte; 0 if none
+	Err  error  // the cause, or nil
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	s := "flasher: " + e.Op + ": "
+	if e.Cmd != 0 {
+		s += e.Cmd.String() + ": "
+	}
+	switch {
+	case e.Code != 0:
+		s += fmt.Sprintf("%s (%s, status %04x)", e.Kind, reason(e.Code), e.Code)
+	default:
+		s += string(e.Kind)
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Is reports whether target is e's Kind.
+func (e *Error) Is(target error) bool {
+	k, ok := target.(Kind)
+	return ok && k == e.Kind
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
