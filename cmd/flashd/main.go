@@ -31,7 +31,6 @@ func newApp() *cli.App {
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
 			return usagef("%w", err)
 		},
-		Commands: []*cli.Command{
-		},
+		Commands: []*cli.Command{},
 	}
 }
