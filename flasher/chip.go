@@ -1,0 +1,121 @@
+package flasher
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Chip is one kind of target. Each kind is one value in a file of its own; the
+// numbers come from the technical reference manuals by way of
+// espressif/esptool, esptool/targets/<name>.py.
+type Chip struct {
+	Name    string // as build systems write it: "esp32s3"
+	Title   string // as people write it: "ESP32-S3"
+	ImageID uint16 // chip ID in image headers and in GET_SECURITY_INFO
+
+	// Magic is what reads at magicReg on chips whose ROM tells no chip ID.
+	Magic uint32
+
+	// BootloaderOffset is the flash offset, in bytes, that the ROM boots from.
+	BootloaderOffset uint32
+
+	// MACReg are the efuse words that hold the base MAC: the low 32 bits and
+	// the word whose low 16 bits are the high ones.
+	MACReg [2]uint32
+
+	SPI SPIRegs
+
+	// ForceDownload, if not 0, is a register whose low bit keeps the chip in
+	// download mode over resets; it has to be cleared before a reboot
+	// (arduino-esp32 issue 6762).
+	ForceDownload uint32
+
+	// Watchdogs of the RTC domain, which USB-Serial/JTAG does not reset and
+	// which would end a long session. Zero on chips without that unit.
+	Watchdogs WatchdogRegs
+
+	// plainBegin: the ROM's FLASH_BEGIN has four words, without the one for
+	// encrypted writes.
+	plainBegin bool
+	// rcClocked: the ROM derives baud rates from its uncalibrated RC
+	// oscillator, so that CHANGE_BAUDRATE has to wait for the stub.
+	rcClocked bool
+	// macCRC: the efuses hold a CRC-8 of the MAC.
+	macCRC bool
+	// security reads what GET_SECURITY_INFO tells on other chips; nil where
+	// the ROM has that command.
+	security func(read func(reg uint32) (uint32, error)) (Security, error)
+}
+
+// SPIRegs are the addresses of the SPI1 controller's registers, by which a
+// loader client sends commands of its own to the flash chip.
+type SPIRegs struct {
+	Cmd, User, User2, MISOLen, W0 uint32
+}
+
+// WatchdogRegs are the RTC watchdog's registers. AutoFeed is the mask in
+// SuperConfig that feeds the super watchdog by hardware.
+type WatchdogRegs struct {
+	Config0, Config1, Protect uint32
+	SuperConfig, SuperProtect uint32
+	Key, SuperKey, AutoFeed   uint32
+	CanReset                  bool // a reset by watchdog works on this chip
+}
+
+// wdtKey opens the watchdogs' registers for writing (all chips).
+const wdtKey = 0x50D83AA1
+
+// rtcWatchdogs are the watchdogs of S3 and C3, whose super watchdog has a key
+// of its own.
+func rtcWatchdogs(config0, protect, superConfig, superProtect uint32) WatchdogRegs {
+	return WatchdogRegs{
+		Config0: config0, Config1: config0 + 4, Protect: protect, Key: wdtKey,
+		SuperConfig: superConfig, SuperProtect: superProtect, SuperKey: 0x8F1D312A, AutoFeed: 1 << 31,
+		CanReset: true,
+	}
+}
+
+// lpWatchdogs are those of the chips with a low-power watchdog block.
+func lpWatchdogs(base, protect, superConfig uint32, canReset bool) WatchdogRegs {
+	return WatchdogRegs{
+		Config0: base, Config1: base + 4, Protect: base + protect, Key: wdtKey,
+		SuperConfig: base + superConfig, SuperProtect: base + superConfig + 4, SuperKey: wdtKey, AutoFeed: 1 << 18,
+		CanReset: canReset,
+	}
+}
+
+// spiRegs is the register layout of every chip since the ESP32-S2.
+func spiRegs(base uint32) SPIRegs {
+	return SPIRegs{Cmd: base, User: base + 0x18, User2: base + 0x20, MISOLen: base + 0x28, W0: base + 0x58}
+}
+
+// efuseMAC is the pair of MAC words at reg and the word after it.
+func efuseMAC(reg uint32) [2]uint32 { return [2]uint32{reg, reg + 4} }
+
+// magicReg reads differently on each of the older chips, and can be read on
+// all of them (it lies in mask ROM).
+const magicReg = 0x40001000
+
+// Chips are all chips that this package knows.
+var Chips = []*Chip{&ESP32, &ESP32S2, &ESP32S3, &ESP32C2, &ESP32C3, &ESP32C5, &ESP32C6, &ESP32C61, &ESP32H2, &ESP32P4}
+
+// ChipNamed returns the chip called name ("esp32s3" or "ESP32-S3").
+func ChipNamed(name string) (*Chip, error) {
+	i := slices.IndexFunc(Chips, func(c *Chip) bool { return c.Name == name || c.Title == name })
+	if i < 0 {
+		return nil, fmt.Errorf("%w: no chip is called %q", UnknownChip, name)
+	}
+	return Chips[i], nil
+}
+
+// ChipByImageID returns the chip with that ID, or nil.
+func ChipByImageID(id uint16) *Chip {
+	i := slices.IndexFunc(Chips, func(c *Chip) bool { return c.ImageID == id })
+	if i < 0 {
+		return nil
+	}
+	return Chips[i]
+}
+
+// String returns the chip's title.
+func (c *Chip) String() string { return c.Title }

@@ -1,0 +1,10 @@
+package flasher
+
+// ESP32C3 is the first RISC-V chip of the family.
+// Source: esptool/targets/esp32c3.py.
+var ESP32C3 = Chip{
+	Name: "esp32c3", Title: "ESP32-C3", ImageID: 5,
+	MACReg:    efuseMAC(0x60008844),
+	SPI:       spiRegs(0x60002000),
+	Watchdogs: rtcWatchdogs(0x60008090, 0x600080A8, 0x600080AC, 0x600080B0),
+}

@@ -1,0 +1,10 @@
+package flasher
+
+// ESP32C6 cannot be reset by its watchdog: the USB port may vanish until
+// power is cut (esptool troubleshooting). Source: esptool/targets/esp32c6.py.
+var ESP32C6 = Chip{
+	Name: "esp32c6", Title: "ESP32-C6", ImageID: 13,
+	MACReg:    efuseMAC(0x600B0844),
+	SPI:       spiRegs(0x60003000),
+	Watchdogs: lpWatchdogs(0x600B1C00, 0x18, 0x1C, false),
+}

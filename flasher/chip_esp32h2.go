@@ -1,0 +1,10 @@
+package flasher
+
+// ESP32H2 has its watchdog registers one word later than the C6.
+// Source: esptool/targets/esp32h2.py.
+var ESP32H2 = Chip{
+	Name: "esp32h2", Title: "ESP32-H2", ImageID: 16,
+	MACReg:    efuseMAC(0x600B0844),
+	SPI:       spiRegs(0x60003000),
+	Watchdogs: lpWatchdogs(0x600B1C00, 0x1C, 0x20, false),
+}

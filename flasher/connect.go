@@ -1,0 +1,220 @@
+package flasher
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+const (
+	// connectAttempts resets are tried before a chip is given up (loader.py
+	// connect: 7).
+	connectAttempts = 7
+	// syncAttempts SYNCs follow each reset.
+	syncAttempts = 5
+	// syncTimeout is how long a ROM gets for one SYNC (loader.py SYNC_TIMEOUT).
+	syncTimeout = 100 * time.Millisecond
+)
+
+// syncPayload lets the ROM measure the host's baud rate (serial-protocol.rst
+// "Initial Synchronisation").
+var syncPayload = append([]byte{0x07, 0x07, 0x12, 0x20}, bytes.Repeat([]byte{0x55}, 32)...)
+
+// Connect brings the chip behind port into download mode and identifies it:
+// which chip, which MAC, which protections.
+//
+// The Device owns port from then on, and closes it if Connect fails.
+func Connect(ctx context.Context, port Port, opts Options) (*Device, error) {
+	d := &Device{line: newTransport(port), opts: opts, baud: initialBaud}
+	for _, step := range []func(context.Context) error{d.startRate, d.enterLoader, d.identify, d.quietWatchdogs} {
+		if err := step(ctx); err != nil {
+			return nil, closeAfter(d, err)
+		}
+	}
+	return d, nil
+}
+
+// startRate puts the port at the rate the ROM starts with.
+func (d *Device) startRate(ctx context.Context) error {
+	err := d.line.within(ctx, func() error { return d.line.port.SetBaud(initialBaud) })
+	if errors.Is(err, errors.ErrUnsupported) {
+		d.fixed = true
+		return nil
+	}
+	return opError("connect", err)
+}
+
+// enterLoader resets the chip into its loader, in one way after the other,
+// until something answers SYNC.
+func (d *Device) enterLoader(ctx context.Context) error {
+	ways := strategies(d.opts.Wiring)
+	var err error
+	for attempt := range connectAttempts {
+		d.line.text = nil
+		if err = d.reset(ctx, ways[attempt%len(ways)]); err != nil {
+			return err
+		}
+		if err = d.sync(ctx); err == nil {
+			return nil
+		}
+		if !errors.Is(err, NoSync) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return d.whySilent(err)
+}
+
+// sync sends SYNC until it is answered.
+func (d *Device) sync(ctx context.Context) error {
+	for range syncAttempts {
+		r, err := d.syncOnce(ctx)
+		switch {
+		case err == nil:
+			// A ROM answers with a value, a stub with 0 (loader.py sync).
+			d.stub = r.value == 0
+			d.drain(ctx)
+			return nil
+		case ctx.Err() != nil:
+			return opError("sync", context.Cause(ctx))
+		case !errors.Is(err, Timeout) && !errors.Is(err, Rejected):
+			return opError("sync", err)
+		}
+	}
+	return &Error{Op: "sync", Cmd: Sync, Kind: NoSync}
+}
+
+// syncOnce accepts an answer with a status of either length, since it is not
+// known yet who gives it.
+func (d *Device) syncOnce(ctx context.Context) (response, error) {
+	r, _, err := d.command(ctx, Sync, syncPayload, 0, syncTimeout)
+	return r, err
+}
+
+// whySilent looks for a reason in what the chip printed instead of answering.
+func (d *Device) whySilent(err error) error {
+	if i := bytes.Index(d.line.text, []byte("boot:0x")); i >= 0 {
+		line, _, _ := bytes.Cut(d.line.text[i:], []byte("\n"))
+		if !bytes.Contains(line, []byte("DOWNLOAD")) {
+			return &Error{Op: "sync", Kind: WrongBootMode, Err: fmt.Errorf("the chip started with %q", bytes.TrimSpace(line))}
+		}
+	}
+	return err
+}
+
+// identify finds out what the chip is. The magic register comes first: it
+// tells ESP32 and S2 apart at once, which cannot answer for themselves, and
+// spares the ESP32's eightfold protest at a command it does not know.
+func (d *Device) identify(ctx context.Context) error {
+	magic, err := d.readReg(ctx, magicReg)
+	if err == nil {
+		if i := slices.IndexFunc(Chips, func(c *Chip) bool { return c.Magic != 0 && c.Magic == magic }); i >= 0 {
+			d.chip = Chips[i]
+		}
+	} else if !errors.Is(err, Rejected) {
+		return opError("identify", err)
+	}
+	noRegisters := err != nil
+	if err := d.identifyBySecurityInfo(ctx); err != nil {
+		return opError("identify", err)
+	}
+	if noRegisters || d.security.SecureDownload {
+		d.security.SecureDownload = true
+		return &Error{Op: "identify", Kind: Secured, Err: fmt.Errorf("%s is in secure download mode, in which its MAC cannot be read nor its flash verified", d.chipTitle())}
+	}
+	if d.chip == nil {
+		return &Error{Op: "identify", Kind: UnknownChip, Err: fmt.Errorf("register %08x reads %08x", uint32(magicReg), magic)}
+	}
+	return opError("read MAC", d.readMAC(ctx))
+}
+
+// identifyBySecurityInfo asks the chip itself, or its efuses where it cannot
+// answer.
+func (d *Device) identifyBySecurityInfo(ctx context.Context) (err error) {
+	if d.chip != nil && d.chip.security != nil {
+		d.security, err = d.chip.security(func(reg uint32) (uint32, error) { return d.readReg(ctx, reg) })
+		return err
+	}
+	info, err := d.securityInfo(ctx)
+	if err != nil {
+		return err
+	}
+	d.security = info.Security
+	if info.hasChipID {
+		d.chip = ChipByImageID(uint16(info.chipID))
+		if d.chip == nil {
+			return &Error{Kind: UnknownChip, Err: fmt.Errorf("chip ID %d", info.chipID)}
+		}
+	}
+	return nil
+}
+
+func (d *Device) chipTitle() string {
+	if d.chip == nil {
+		return "the chip"
+	}
+	return "the " + d.chip.Title
+}
+
+// readMAC reads the base MAC: the low 32 bits, then a word whose low 16 bits
+// are the high ones. On chips with 802.15.4 the other half of that word is
+// the EUI-64's extension and no part of the MAC.
+func (d *Device) readMAC(ctx context.Context) error {
+	low, err := d.readReg(ctx, d.chip.MACReg[0])
+	if err != nil {
+		return err
+	}
+	high, err := d.readReg(ctx, d.chip.MACReg[1])
+	if err != nil {
+		return err
+	}
+	d.mac = MAC{byte(high >> 8), byte(high), byte(low >> 24), byte(low >> 16), byte(low >> 8), byte(low)}
+	switch {
+	case !d.mac.Valid():
+		return &Error{Kind: BadMAC, Err: fmt.Errorf("the efuses hold %s, which is no unit's own address", d.mac)}
+	case d.chip.macCRC && macCRC(d.mac) != byte(high>>16):
+		return &Error{Kind: BadMAC, Err: fmt.Errorf("the efuses hold %s with a CRC of %02x, want %02x", d.mac, byte(high>>16), macCRC(d.mac))}
+	}
+	return nil
+}
+
+// macCRC is the CRC-8 that the ESP32's efuses hold beside the MAC: polynomial
+// 0x31, reflected, from 0 (esp-idf esp_rom_efuse_mac_address_crc8).
+func macCRC(mac MAC) (crc byte) {
+	for _, b := range mac {
+		crc ^= b
+		for range 8 {
+			carry := crc & 1
+			crc >>= 1
+			if carry != 0 {
+				crc ^= 0x8C
+			}
+		}
+	}
+	return crc
+}
+
+// quietWatchdogs stops the RTC watchdogs, which a reset over USB-Serial/JTAG
+// leaves running and which would end a long session. A stub that was found
+// running has done so itself.
+func (d *Device) quietWatchdogs(ctx context.Context) error {
+	w := d.chip.Watchdogs
+	if d.opts.Wiring != USBSerialJTAG || d.stub || w == (WatchdogRegs{}) {
+		return nil
+	}
+	super, err := d.readReg(ctx, w.SuperConfig)
+	if err != nil {
+		return opError("stop watchdogs", err)
+	}
+	for _, write := range [][2]uint32{
+		{w.Protect, w.Key}, {w.Config0, 0}, {w.Protect, 0},
+		{w.SuperProtect, w.SuperKey}, {w.SuperConfig, super | w.AutoFeed}, {w.SuperProtect, 0},
+	} {
+		if err := d.writeReg(ctx, write[0], write[1], 0xFFFFFFFF); err != nil {
+			return opError("stop watchdogs", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package flasher
+
+import (
+	"bytes"
+	"crypto/md5" //nolint:gosec // the only digest that the loaders can compute
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/klauspost/compress/zlib"
+)
+
+// A Packed is a contiguous piece of flash content made ready for the wire
+// once, for all units: padded, compressed, cut into frames, digested. It may
+// be used by many Devices at the same time.
+type Packed struct {
+	Name   string   // for messages: "app0"
+	Offset uint32   // in flash, in bytes; a multiple of SectorSize
+	Size   int      // in bytes, as the flash will hold it; a multiple of 4
+	MD5    [16]byte // of those bytes
+
+	data     []byte
+	deflated []byte // nil where compression does not pay
+
+	mu     sync.Mutex
+	frames map[int][]block // by block size
+}
+
+// A block is one data frame and what it makes the loader do.
+type block struct {
+	frame    []byte
+	inflated int // flash bytes that this block brings, about
+}
+
+// Pack makes data ready to be written at offset.
+func Pack(name string, offset uint32, data []byte) (*Packed, error) {
+	switch {
+	case len(data) == 0:
+		return nil, &Error{Op: "pack " + name, Kind: BadImage, Err: fmt.Errorf("there is nothing in it")}
+	case offset%SectorSize != 0:
+		return nil, &Error{Op: "pack " + name, Kind: BadImage, Err: fmt.Errorf("offset %#x is not a multiple of %#x, so that writing there would erase what lies before", offset, SectorSize)}
+	}
+	data = slices.Clone(data)
+	for len(data)%4 != 0 { // flash is written in words
+		data = append(data, 0xFF)
+	}
+	deflated, err := deflate(data)
+	if err != nil {
+		return nil, fmt.Errorf("pack %s: %w", name, err)
+	}
+	if len(deflated) >= len(data) {
+		deflated = nil
+	}
+	return &Packed{
+		Name: name, Offset: offset, Size: len(data), MD5: md5.Sum(data), //nolint:gosec // see above
+		data: data, deflated: deflated, frames: map[int][]block{},
+	}, nil
+}
+
+// WireSize is how many payload bytes go over the line for p.
+func (p *Packed) WireSize() int {
+	if p.deflated != nil {
+		return len(p.deflated)
+	}
+	return p.Size
+}
+
+// deflate makes a zlib stream whose window is at most the 32 KiB that loaders
+// keep.
+func deflate(data []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w, err := zlib.NewWriterLevel(&out, zlib.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(data); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// blocks returns the data frames of p for loaders that take size bytes a
+// frame. They are made once.
+func (p *Packed) blocks(size int) ([]block, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if b, ok := p.frames[size]; ok {
+		return b, nil
+	}
+	cut := p.cutPlain
+	if p.deflated != nil {
+		cut = p.cutDeflated
+	}
+	b, err := cut(size)
+	if err == nil {
+		p.frames[size] = b
+	}
+	return b, err
+}
+
+// cutPlain cuts uncompressed data; the last block is filled up, as FLASH_DATA
+// wants whole blocks.
+func (p *Packed) cutPlain(size int) ([]block, error) {
+	var out []block
+	for seq, part := range enumerate(p.data, size) {
+		inflated := len(part)
+		part = append(slices.Clip(part), bytes.Repeat([]byte{0xFF}, size-len(part))...)
+		out = append(out, block{dataFrame(FlashData, seq, part), inflated})
+	}
+	return out, nil
+}
+
+// cutDeflated cuts the compressed stream and finds how much each block
+// inflates to, since that is the flash work that its time limit has to allow.
+func (p *Packed) cutDeflated(size int) ([]block, error) {
+	var out []block
+	for seq, part := range enumerate(p.deflated, size) {
+		out = append(out, block{frame: dataFrame(FlashDeflData, seq, part)})
+	}
+	in := bytes.NewReader(p.deflated) // a ByteReader: the inflater reads no further than it must
+	z, err := zlib.NewReader(in)
+	if err != nil {
+		return nil, err
+	}
+	buf := make([]byte, 1024)
+	for {
+		n, err := z.Read(buf)
+		used := len(p.deflated) - in.Len()
+		out[min(max(used-1, 0)/size, len(out)-1)].inflated += n
+		if err == io.EOF {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// enumerate yields the parts of data, size bytes each, with their numbers.
+func enumerate(data []byte, size int) func(yield func(int, []byte) bool) {
+	return func(yield func(int, []byte) bool) {
+		seq := 0
+		for part := range slices.Chunk(data, size) {
+			if !yield(seq, part) {
+				return
+			}
+			seq++
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package flasher
+
+import (
+	"context"
+	"crypto/md5" //nolint:gosec // the only digest that the loaders can compute
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"hoptech.co.nz/flashd/flasher/slip"
+)
+
+const (
+	slowRead = 64     // the most a ROM reads at once (READ_FLASH_SLOW)
+	fastRead = 0x1000 // bytes a packet from the stub
+	// packetTimeout is what the stub gets for one packet.
+	packetTimeout = 3 * time.Second
+)
+
+// ReadFlash reads size bytes of flash from offset: fast with the stub, 64
+// bytes at a time with a ROM. progress may be nil.
+func (d *Device) ReadFlash(ctx context.Context, offset uint32, size int, progress Progress) ([]byte, error) {
+	op := fmt.Sprintf("read %d bytes at %#x", size, offset)
+	if size < 0 || int(offset)+size > d.flash.Size() {
+		return nil, &Error{Op: op, Kind: TooLarge, Err: fmt.Errorf("the flash ends at %#x", d.flash.Size())}
+	}
+	if progress == nil {
+		progress = func(int, int) {}
+	}
+	read := d.readSlow
+	if d.stub {
+		read = d.readFast
+	}
+	data, err := read(ctx, offset, size, progress)
+	return data, opError(op, err)
+}
+
+func (d *Device) readSlow(ctx context.Context, offset uint32, size int, progress Progress) ([]byte, error) {
+	out := make([]byte, 0, size)
+	for len(out) < size {
+		n := min(slowRead, size-len(out))
+		_, data, err := d.command(ctx, ReadFlashSlow, words(offset+uint32(len(out)), uint32(n)), 0, defaultTimeout)
+		if err != nil {
+			return nil, err
+		}
+		if len(data) < n { // a ROM always sends 64
+			return nil, fmt.Errorf("%w: %d bytes of %d", BadFrame, len(data), n)
+		}
+		out = append(out, data[:n]...)
+		progress(len(out), size)
+	}
+	return out, nil
+}
+
+// readFast takes the stub's stream of raw frames, each acknowledged with the
+// number of bytes received so far, and an MD5 of all behind them
+// (serial-protocol.rst "Reading Flash").
+func (d *Device) readFast(ctx context.Context, offset uint32, size int, progress Progress) ([]byte, error) {
+	if err := d.simple(ctx, ReadFlash, defaultTimeout, offset, uint32(size), fastRead, 1); err != nil {
+		return nil, err
+	}
+	out := make([]byte, 0, size)
+	for len(out) < size {
+		packet, err := d.packet(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, packet...)
+		ack := slip.Append(nil, binary.LittleEndian.AppendUint32(nil, uint32(len(out))))
+		if err := d.line.sendFrame(ctx, ack); err != nil {
+			return nil, err
+		}
+		progress(min(len(out), size), size)
+	}
+	sum, err := d.packet(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(out) != size:
+		return nil, fmt.Errorf("%w: %d bytes instead of %d", BadFrame, len(out), size)
+	case md5.Sum(out) != [16]byte(append(sum, make([]byte, 16)...)): //nolint:gosec // see above
+		return nil, fmt.Errorf("%w: what arrived has another MD5 than what was sent", BadFrame)
+	}
+	return out, nil
+}
+
+func (d *Device) packet(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, packetTimeout, Timeout)
+	defer cancel()
+	return d.line.frame(ctx)
+}

@@ -1,0 +1,78 @@
+package flasher
+
+import (
+	"bytes"
+	"context"
+)
+
+// Reboot restarts the chip into its application: by the reset line, or by the
+// RTC watchdog where the port has none. The Device takes no more commands
+// after it; Line tells what the application prints.
+func (d *Device) Reboot(ctx context.Context) error {
+	if d.chip.ForceDownload != 0 {
+		// Else the chip may find itself in download mode again.
+		if err := d.writeReg(ctx, d.chip.ForceDownload, 0, 1); err != nil {
+			return opError("reboot", err)
+		}
+	}
+	if d.lineless {
+		return opError("reboot", d.rebootLineless(ctx))
+	}
+	d.line.text, d.line.frames = nil, nil
+	// The ROM prints its boot log at its first rate.
+	if err := d.slowDown(ctx); err != nil {
+		return opError("reboot", err)
+	}
+	return d.reset(ctx, hard(d.opts.Wiring))
+}
+
+// rebootLineless restarts a chip without its reset line.
+func (d *Device) rebootLineless(ctx context.Context) error {
+	w := d.chip.Watchdogs
+	if !w.CanReset {
+		return &Error{Kind: Unsupported}
+	}
+	// Four stages of which the first resets the system after 2,000 ticks of
+	// the slow clock, some 15 ms (esptool esp32s3.py watchdog_reset).
+	const enable = 1<<31 | 5<<28 | 1<<8 | 2
+	for _, write := range [][2]uint32{{w.Protect, w.Key}, {w.Config1, 2000}, {w.Config0, enable}, {w.Protect, 0}} {
+		if err := d.writeReg(ctx, write[0], write[1], 0xFFFFFFFF); err != nil {
+			return err
+		}
+	}
+	return d.slowDown(ctx)
+}
+
+func (d *Device) slowDown(ctx context.Context) error {
+	if d.fixed || d.baud == initialBaud {
+		return nil
+	}
+	d.baud = initialBaud
+	return d.line.within(ctx, func() error { return d.line.port.SetBaud(initialBaud) })
+}
+
+// maxLine bounds a line of console output; a longer one is handed out in
+// pieces.
+const maxLine = 1024
+
+// Line returns the next line that the application prints, without its line
+// end.
+func (d *Device) Line(ctx context.Context) (string, error) {
+	for {
+		if i := bytes.IndexByte(d.line.text, '\n'); i >= 0 {
+			line := string(bytes.TrimRight(d.line.text[:i], "\r"))
+			d.line.text = d.line.text[i+1:]
+			return line, nil
+		}
+		if len(d.line.text) > maxLine {
+			line := string(d.line.text[:maxLine])
+			d.line.text = d.line.text[maxLine:]
+			return line, nil
+		}
+		chunk, err := d.line.receive(ctx)
+		if err != nil {
+			return "", opError("read console", err)
+		}
+		d.line.text = append(d.line.text, chunk...)
+	}
+}

@@ -1,0 +1,53 @@
+package flasher
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5" //nolint:gosec // the only digest that the loaders can compute
+	"encoding/hex"
+	"fmt"
+)
+
+// FlashMD5 has the chip compute the MD5 of size bytes of its flash.
+func (d *Device) FlashMD5(ctx context.Context, offset uint32, size int) (sum [16]byte, err error) {
+	// The last block written may still be on its way into the flash.
+	timeout := perMB(md5PerMB, size) + blockTimeout(stubBlock)
+	_, data, err := d.command(ctx, SPIFlashMD5, words(offset, uint32(size), 0, 0), 0, timeout)
+	if err != nil {
+		return sum, opError("compute MD5", err)
+	}
+	switch len(data) { // the stub sends the sum, ROMs its hex digits
+	case 16:
+		copy(sum[:], data)
+	case 32:
+		_, err = hex.Decode(sum[:], data)
+	default:
+		err = fmt.Errorf("%w: a digest of %d bytes", BadFrame, len(data))
+	}
+	return sum, opError("compute MD5", err)
+}
+
+// Holds reports whether the flash holds p already.
+func (d *Device) Holds(ctx context.Context, p *Packed) (bool, error) {
+	sum, err := d.FlashMD5(ctx, p.Offset, p.Size)
+	return sum == p.MD5, err
+}
+
+// Verify checks on the chip that the flash holds p: the error is a Mismatch
+// where it does not, and Blank where nothing was written at all.
+func (d *Device) Verify(ctx context.Context, p *Packed) error {
+	op := fmt.Sprintf("verify %s at %#x", p.Name, p.Offset)
+	sum, err := d.FlashMD5(ctx, p.Offset, p.Size)
+	switch {
+	case err != nil:
+		return opError(op, err)
+	case sum == p.MD5:
+		return nil
+	case sum == md5.Sum(bytes.Repeat([]byte{0xFF}, p.Size)): //nolint:gosec // see above
+		return &Error{Op: op, Kind: Blank}
+	default:
+		// The digests are not named: of an NVS partition they would be a key
+		// to guess its secrets by.
+		return &Error{Op: op, Kind: Mismatch}
+	}
+}

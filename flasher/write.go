@@ -1,0 +1,173 @@
+package flasher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Progress is told how many of a segment's flash bytes have been handed over.
+type Progress func(done, total int)
+
+const (
+	romBlock  = 0x400  // flash bytes a frame to a ROM (loader.py FLASH_WRITE_SIZE)
+	stubBlock = 0x4000 // to the stub (its frame buffers hold 16,623)
+
+	// erasePerMB and its fellows are esptool's allowances for slow flash
+	// (loader.py, cmds.py); a MB is 1e6 bytes there.
+	erasePerMB = 40 * time.Second
+	md5PerMB   = 8 * time.Second
+
+	// writeAttempts is how often a segment is begun: a lost acknowledgement
+	// cannot be mended in the middle of a compressed stream.
+	writeAttempts = 3
+	// blockAttempts is how often a block with a bad checksum is sent.
+	blockAttempts = 3
+)
+
+// perMB scales an allowance to size bytes.
+func perMB(allowance time.Duration, size int) time.Duration {
+	return max(defaultTimeout, time.Duration(float64(allowance)*float64(size)/1e6))
+}
+
+// WriteFlash erases and writes p. It does not verify; progress may be nil.
+//
+// A segment that does not fit the flash is refused, and so is every write to
+// a chip with flash encryption or secure boot, whose bootloader would no
+// longer start what was written in plain text.
+func (d *Device) WriteFlash(ctx context.Context, p *Packed, progress Progress) error {
+	op := fmt.Sprintf("write %s at %#x", p.Name, p.Offset)
+	if err := d.writable(p); err != nil {
+		return opError(op, err)
+	}
+	for attempt := 1; ; attempt++ {
+		err := d.writeOnce(ctx, p, progress)
+		if err == nil || attempt == writeAttempts || ctx.Err() != nil || !lineFault(err) {
+			return opError(op, err)
+		}
+		d.logf("%s: attempt %d: %v; starting the segment again", op, attempt, err)
+		if serr := d.resync(ctx); serr != nil {
+			return opError(op, err)
+		}
+	}
+}
+
+func (d *Device) writable(p *Packed) error {
+	switch {
+	case d.security.FlashEncryption || d.security.SecureBoot:
+		return &Error{Kind: Secured, Err: fmt.Errorf("%s: plain images would leave the chip unable to start", d.security)}
+	case int(p.Offset)+p.Size > d.flash.Size():
+		return &Error{Kind: TooLarge, Err: fmt.Errorf("it ends at %#x, the flash at %#x", int(p.Offset)+p.Size, d.flash.Size())}
+	}
+	return nil
+}
+
+// lineFault reports whether err may come of the line and not of the flash, so
+// that sending again can help.
+func lineFault(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Kind {
+	case Timeout, BadFrame:
+		return true
+	case Rejected:
+		switch e.Code {
+		case 0x0107, 0xC100, // checksum
+			0x010B, 0x010C, 0xC700, 0xC800, 0xC900: // a stream with a hole in it
+			return true
+		}
+	}
+	return false
+}
+
+// resync finds the loader's attention again after something went missing.
+func (d *Device) resync(ctx context.Context) error {
+	if err := d.line.settle(ctx, 100*time.Millisecond, 2*time.Second); err != nil {
+		return err
+	}
+	return d.sync(ctx)
+}
+
+func (d *Device) writeOnce(ctx context.Context, p *Packed, progress Progress) error {
+	size := d.blockSize()
+	blocks, err := p.blocks(size)
+	if err != nil {
+		return err
+	}
+	if err := d.beginWrite(ctx, p, size, len(blocks)); err != nil {
+		return err
+	}
+	op := FlashData
+	if p.deflated != nil {
+		op = FlashDeflData
+	}
+	done, before := 0, 0
+	for seq, b := range blocks {
+		// The stub acknowledges a block before it works on it: the work of the
+		// block before counts, too.
+		if err := d.sendBlock(ctx, op, b, blockTimeout(b.inflated+before)); err != nil {
+			return fmt.Errorf("block %d of %d: %w", seq+1, len(blocks), err)
+		}
+		done, before = done+b.inflated, b.inflated
+		if progress != nil {
+			progress(done, p.Size)
+		}
+	}
+	// No END: a ROM would leave the loader, and the stub's next command is
+	// answered only when the last block is in the flash.
+	return nil
+}
+
+// blockTimeout allows for erasing and programming: up to a block more than
+// the data on either side (cmds.py _get_flash_defl_block_timeout).
+func blockTimeout(inflated int) time.Duration {
+	const burst = 32 << 10 // the stub writes when it has that much
+	return perMB(erasePerMB, inflated+BlockSize*((inflated+burst-1)/burst+1))
+}
+
+func (d *Device) blockSize() int {
+	switch {
+	case d.opts.Wiring == USBOTG:
+		return otgBlock
+	case d.stub:
+		return stubBlock
+	default:
+		return romBlock
+	}
+}
+
+// beginWrite announces the segment. A ROM erases all of it now, the stub as it
+// goes along.
+func (d *Device) beginWrite(ctx context.Context, p *Packed, size, blocks int) error {
+	op, total, timeout := FlashBegin, p.Size, defaultTimeout
+	if p.deflated != nil {
+		op = FlashDeflBegin
+	}
+	if !d.stub {
+		timeout = perMB(erasePerMB, p.Size)
+		if p.deflated != nil {
+			total = (p.Size + size - 1) / size * size // ROMs count in whole blocks
+		}
+	}
+	args := []uint32{uint32(total), uint32(blocks), uint32(size), p.Offset}
+	if !d.stub && !d.chip.plainBegin {
+		args = append(args, 0) // not encrypted
+	}
+	return d.simple(ctx, op, timeout, args...)
+}
+
+func (d *Device) sendBlock(ctx context.Context, op Opcode, b block, timeout time.Duration) error {
+	for attempt := 1; ; attempt++ {
+		_, _, err := d.exchange(ctx, op, b.frame, timeout)
+		var e *Error
+		// The stub has dropped a block with a bad checksum and expects it
+		// again. A ROM has counted it, and only a new BEGIN helps.
+		again := errors.As(err, &e) && e.Code == 0xC100 && attempt < blockAttempts
+		if !again {
+			return err
+		}
+	}
+}
