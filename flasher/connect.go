@@ -23,13 +23,13 @@ const (
 // "Initial Synchronisation").
 var syncPayload = append([]byte{0x07, 0x07, 0x12, 0x20}, bytes.Repeat([]byte{0x55}, 32)...)
 
-// Connect brings the chip behind port into download mode and identifies it:
-// which chip, which MAC, which protections.
+// Connect brings the chip behind port into download mode. Identify has to
+// follow.
 //
 // The Device owns port from then on, and closes it if Connect fails.
 func Connect(ctx context.Context, port Port, opts Options) (*Device, error) {
 	d := &Device{line: newTransport(port), opts: opts, baud: initialBaud}
-	for _, step := range []func(context.Context) error{d.startRate, d.enterLoader, d.identify, d.quietWatchdogs} {
+	for _, step := range []func(context.Context) error{d.startRate, d.enterLoader} {
 		if err := step(ctx); err != nil {
 			return nil, closeAfter(d, err)
 		}
@@ -104,30 +104,54 @@ func (d *Device) whySilent(err error) error {
 	return err
 }
 
-// identify finds out what the chip is. The magic register comes first: it
-// tells ESP32 and S2 apart at once, which cannot answer for themselves, and
-// spares the ESP32's eightfold protest at a command it does not know.
-func (d *Device) identify(ctx context.Context) error {
+// Identify finds out which chip it is, which MAC it has and which protections
+// are burnt in, and keeps its watchdogs from ending the session.
+func (d *Device) Identify(ctx context.Context) error {
+	if err := d.identifyChip(ctx); err != nil {
+		return opError("identify", err)
+	}
+	mac, err := d.readMAC(ctx)
+	if err != nil {
+		return opError("read MAC", err)
+	}
+	d.mac = mac
+	return opError("stop watchdogs", d.quietWatchdogs(ctx))
+}
+
+// ConfirmMAC reads the MAC again: the error is a WrongUnit when it is not the
+// one that Identify read, because somebody has changed the board on the line.
+func (d *Device) ConfirmMAC(ctx context.Context) error {
+	mac, err := d.readMAC(ctx)
+	if err == nil && mac != d.mac {
+		err = &Error{Kind: WrongUnit, Err: fmt.Errorf("the chip is %s and was %s", mac, d.mac)}
+	}
+	return opError("confirm MAC", err)
+}
+
+// identifyChip asks the magic register first: it tells ESP32 and S2 apart at
+// once, which cannot answer for themselves, and spares the ESP32's eightfold
+// protest at a command it does not know.
+func (d *Device) identifyChip(ctx context.Context) error {
 	magic, err := d.readReg(ctx, magicReg)
 	if err == nil {
 		if i := slices.IndexFunc(Chips, func(c *Chip) bool { return c.Magic != 0 && c.Magic == magic }); i >= 0 {
 			d.chip = Chips[i]
 		}
 	} else if !errors.Is(err, Rejected) {
-		return opError("identify", err)
+		return err
 	}
 	noRegisters := err != nil
 	if err := d.identifyBySecurityInfo(ctx); err != nil {
-		return opError("identify", err)
+		return err
 	}
 	if noRegisters || d.security.SecureDownload {
 		d.security.SecureDownload = true
-		return &Error{Op: "identify", Kind: Secured, Err: fmt.Errorf("%s is in secure download mode, in which its MAC cannot be read nor its flash verified", d.chipTitle())}
+		return &Error{Kind: Secured, Err: fmt.Errorf("%s is in secure download mode, in which its MAC cannot be read nor its flash verified", d.chipTitle())}
 	}
 	if d.chip == nil {
-		return &Error{Op: "identify", Kind: UnknownChip, Err: fmt.Errorf("register %08x reads %08x", uint32(magicReg), magic)}
+		return &Error{Kind: UnknownChip, Err: fmt.Errorf("register %08x reads %08x", uint32(magicReg), magic)}
 	}
-	return opError("read MAC", d.readMAC(ctx))
+	return nil
 }
 
 // identifyBySecurityInfo asks the chip itself, or its efuses where it cannot
@@ -161,23 +185,23 @@ func (d *Device) chipTitle() string {
 // readMAC reads the base MAC: the low 32 bits, then a word whose low 16 bits
 // are the high ones. On chips with 802.15.4 the other half of that word is
 // the EUI-64's extension and no part of the MAC.
-func (d *Device) readMAC(ctx context.Context) error {
+func (d *Device) readMAC(ctx context.Context) (MAC, error) {
 	low, err := d.readReg(ctx, d.chip.MACReg[0])
 	if err != nil {
-		return err
+		return MAC{}, err
 	}
 	high, err := d.readReg(ctx, d.chip.MACReg[1])
 	if err != nil {
-		return err
+		return MAC{}, err
 	}
-	d.mac = MAC{byte(high >> 8), byte(high), byte(low >> 24), byte(low >> 16), byte(low >> 8), byte(low)}
+	mac := MAC{byte(high >> 8), byte(high), byte(low >> 24), byte(low >> 16), byte(low >> 8), byte(low)}
 	switch {
-	case !d.mac.Valid():
-		return &Error{Kind: BadMAC, Err: fmt.Errorf("the efuses hold %s, which is no unit's own address", d.mac)}
-	case d.chip.macCRC && macCRC(d.mac) != byte(high>>16):
-		return &Error{Kind: BadMAC, Err: fmt.Errorf("the efuses hold %s with a CRC of %02x, want %02x", d.mac, byte(high>>16), macCRC(d.mac))}
+	case !mac.Valid():
+		err = &Error{Kind: BadMAC, Err: fmt.Errorf("the efuses hold %s, which is no unit's own address", mac)}
+	case d.chip.macCRC && macCRC(mac) != byte(high>>16):
+		err = &Error{Kind: BadMAC, Err: fmt.Errorf("the efuses hold %s with a CRC of %02x, want %02x", mac, byte(high>>16), macCRC(mac))}
 	}
-	return nil
+	return mac, err
 }
 
 // macCRC is the CRC-8 that the ESP32's efuses hold beside the MAC: polynomial
@@ -206,14 +230,14 @@ func (d *Device) quietWatchdogs(ctx context.Context) error {
 	}
 	super, err := d.readReg(ctx, w.SuperConfig)
 	if err != nil {
-		return opError("stop watchdogs", err)
+		return err
 	}
 	for _, write := range [][2]uint32{
 		{w.Protect, w.Key}, {w.Config0, 0}, {w.Protect, 0},
 		{w.SuperProtect, w.SuperKey}, {w.SuperConfig, super | w.AutoFeed}, {w.SuperProtect, 0},
 	} {
 		if err := d.writeReg(ctx, write[0], write[1], 0xFFFFFFFF); err != nil {
-			return opError("stop watchdogs", err)
+			return err
 		}
 	}
 	return nil

@@ -52,6 +52,9 @@ func (d *Device) Security() Security { return d.security }
 // Flash returns the ID of the flash chip; zero before AttachFlash.
 func (d *Device) Flash() FlashID { return d.flash }
 
+// HasResetLine reports whether Reboot can restart the chip by its reset pin.
+func (d *Device) HasResetLine() bool { return !d.lineless }
+
 // Loader says what answers commands: "ROM", or "stub" with its version.
 func (d *Device) Loader() string {
 	if d.stub {
@@ -79,7 +82,7 @@ func Open(ctx context.Context, port Port, opts Options) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{d.StartStub, d.AttachFlash} {
+	for _, step := range []func(context.Context) error{d.Identify, d.StartStub, d.AttachFlash} {
 		if err := step(ctx); err != nil {
 			return nil, closeAfter(d, err)
 		}

@@ -18,6 +18,7 @@ const (
 	Rejected      Kind = "rejected"        // the chip refused a command; Code has its reason
 	WrongChip     Kind = "wrong_chip"      // not the chip the image or caller wants
 	UnknownChip   Kind = "unknown_chip"    // not a chip this package knows
+	WrongUnit     Kind = "wrong_unit"      // another MAC than before: the board was changed
 	BadMAC        Kind = "bad_mac"         // the efuse MAC is blank, multicast or fails its CRC
 	BadFlash      Kind = "bad_flash"       // the flash chip is missing or gives no plausible ID
 	BadImage      Kind = "bad_image"       // an image that must not be written
@@ -31,7 +32,7 @@ const (
 )
 
 // Kinds is the list of all kinds.
-var Kinds = []Kind{NoSync, WrongBootMode, Timeout, BadFrame, Rejected, WrongChip, UnknownChip, BadMAC,
+var Kinds = []Kind{NoSync, WrongBootMode, Timeout, BadFrame, Rejected, WrongChip, UnknownChip, WrongUnit, BadMAC,
 	BadFlash, BadImage, TooLarge, Mismatch, Blank, Detached, Unsupported, Secured, IO}
 
 func (k Kind) Error() string { return string(k) }
