@@ -1,0 +1,48 @@
+# flashd. `make` alone lists what there is to make.
+#
+# make run and make test install the Debian packages and the npm package that
+# they miss. To do without Espressif's flasher stub, and so without Node, say
+# STUBS= on the command line: the build then writes through the ROM loader.
+
+SLOTS   ?= 8
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
+
+STUB_DIR := flasher/stub
+STUBS    := $(addprefix $(STUB_DIR)/,$(shell cut -d' ' -f3 $(STUB_DIR)/SHA256SUMS) node_modules/.package-lock.json)
+# A module file of its own keeps the linter's dependencies out of go.mod.
+LINTER   := go tool -modfile=.ci/lint.mod golangci-lint
+
+.DEFAULT_GOAL := help
+.PHONY: help run test build lint bench setup clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+run: build ## run a station of simulated units on http://127.0.0.1:9470/ (SLOTS=8)
+	@[ -e firmware-images/demo ] || bin/flashd image demo
+	@echo "The status board is on http://127.0.0.1:9470/ - press Ctrl-C to stop."
+	@exec bin/flashd serve --simulate $(SLOTS) --state-dir state
+
+test: setup $(STUBS) ## run all tests
+	go vet ./...
+	go test ./...
+
+build: setup $(STUBS) ## build bin/flashd
+	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/flashd ./cmd/flashd
+
+lint: setup ## check style, mistakes, and which package may import which
+	$(LINTER) run
+
+bench: setup $(STUBS) ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+setup: ## install the Debian packages that are missing
+	@.ci/setup $(if $(STUBS),node)
+
+clean: ## remove what was built and fetched; records and releases stay
+	rm -rf bin $(STUBS) $(STUB_DIR)/node_modules
+
+# One run of the script makes them all.
+$(STUBS) &: $(addprefix $(STUB_DIR)/,fetch.sh package-lock.json SHA256SUMS) | setup
+	@echo "Fetching Espressif's flasher stub (npm package esptool-js) into $(STUB_DIR)"
+	@$(STUB_DIR)/fetch.sh
