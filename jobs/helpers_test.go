@@ -136,3 +136,5 @@ func copyFile(t testing.TB, path string) string {
 	}
 	return to
 }
+
+func fill(t testing.TB, s *jobs.Store, n int) { s.Fill(t, n, t0, unitN) }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -82,17 +83,24 @@ func open(path string, readOnly bool) (*Store, error) {
 }
 
 func openFile(path string, readOnly bool) (s *Store, err error) {
+	var file *os.File // with the lock on it
 	// A file cut short makes bbolt fault or panic: say so in a sentence.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			s, err = nil, fmt.Errorf("%w (%v)", ErrDamaged, p)
+			// What bbolt has mapped keeps the lock alive beyond Close.
+			unlock := syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
+			s, err = nil, errors.Join(fmt.Errorf("%w (%v)", ErrDamaged, p), unlock, file.Close())
 		}
 	}()
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
 		Timeout:      lockWait,
 		ReadOnly:     readOnly,
 		FreelistType: bbolt.FreelistMapType, // the array slows down as a big file fragments
+		OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
+			file, err = os.OpenFile(name, flag, mode)
+			return file, err
+		},
 	})
 	if err != nil {
 		return nil, err

@@ -116,20 +116,21 @@ func (s *Store) EndPhase(id uint64, p Phase) error {
 	err := p.check()
 	if err == nil {
 		p.Start = moment(p.Start)
-		err = s.db.Batch(func(tx *bbolt.Tx) error {
-			b := booksOf(tx)
-			a, err := b.openAttempt(id)
-			if err != nil {
-				return err
-			}
-			a.Phases, a.Current = append(a.Phases, p), p.Next
-			return b.putAttempt(a)
-		})
+		err = s.db.Batch(func(tx *bbolt.Tx) error { return booksOf(tx).endPhase(id, p) })
 	}
 	if err != nil {
 		return fmt.Errorf("end phase of attempt %d: %w", id, err)
 	}
 	return nil
+}
+
+func (b books) endPhase(id uint64, p Phase) error {
+	a, err := b.openAttempt(id)
+	if err != nil {
+		return err
+	}
+	a.Phases, a.Current = append(a.Phases, p), p.Next
+	return b.putAttempt(a)
 }
 
 // Finish closes open attempt id and brings its unit's summary up to date.

@@ -1,0 +1,173 @@
+package jobs_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"hoptech.co.nz/flashd/jobs"
+)
+
+// history records six attempts, ten minutes apart, of three units in two slots.
+func history(t testing.TB) *jobs.Store {
+	s, _ := openStore(t)
+	for i, step := range []struct {
+		slot, unit, release string
+		verdict             jobs.Verdict
+		r                   jobs.Result
+	}{
+		{"1", unitA, "r1", jobs.Provision, failed(jobs.Fail)},
+		{"2", unitB, "r1", jobs.Provision, pass()},
+		{"1", unitA, "r1", jobs.Provision, pass()},
+		{"2", unitB, "r2", jobs.AlreadyPassed, jobs.Result{Outcome: jobs.Refused}},
+		{"1", unitN(7), "r2", jobs.Provision, failed(jobs.Error)},
+		{"2", unitN(7), "r2", jobs.Provision, jobs.Result{}},
+	} {
+		a := must(s.Begin(jobs.Attempt{Slot: step.slot, Release: step.release, Start: t0.Add(time.Duration(i) * 10 * time.Minute)}))(t)
+		identify(t, s, a.ID, step.unit, step.verdict)
+		if step.r.Outcome != "" {
+			must(s.Finish(a.ID, step.r))(t)
+		}
+	}
+	return s
+}
+
+func TestAttempts(t *testing.T) {
+	s := history(t)
+	at := func(i int) time.Time { return t0.Add(time.Duration(i) * 10 * time.Minute) }
+	for _, tt := range []struct {
+		name string
+		f    jobs.Filter
+		want []uint64
+	}{
+		{"all", jobs.Filter{}, []uint64{6, 5, 4, 3, 2, 1}},
+		{"limit", jobs.Filter{Limit: 2}, []uint64{6, 5}},
+		{"unit", jobs.Filter{Unit: unitA}, []uint64{3, 1}},
+		{"unit and limit", jobs.Filter{Unit: unitA, Limit: 1}, []uint64{3}},
+		{"unit and since", jobs.Filter{Unit: unitA, Since: at(1)}, []uint64{3}},
+		{"unit and until", jobs.Filter{Unit: unitA, Until: at(2)}, []uint64{1}},
+		{"first unit by ID", jobs.Filter{Unit: unitB}, []uint64{4, 2}},
+		{"unknown unit", jobs.Filter{Unit: unitN(99)}, nil},
+		{"slot", jobs.Filter{Slot: "2"}, []uint64{6, 4, 2}},
+		{"outcome", jobs.Filter{Outcome: jobs.Pass}, []uint64{3, 2}},
+		{"outcome and limit", jobs.Filter{Outcome: jobs.Pass, Limit: 1}, []uint64{3}},
+		{"release", jobs.Filter{Release: "r2"}, []uint64{6, 5, 4}},
+		{"open", jobs.Filter{Open: true}, []uint64{6}},
+		{"open of a unit", jobs.Filter{Open: true, Unit: unitN(7)}, []uint64{6}},
+		{"since", jobs.Filter{Since: at(3)}, []uint64{6, 5, 4}},
+		{"until", jobs.Filter{Until: at(3)}, []uint64{3, 2, 1}},
+		{"between", jobs.Filter{Since: at(1), Until: at(3)}, []uint64{3, 2}},
+		{"since for ever", jobs.Filter{Since: time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC)}, []uint64{6, 5, 4, 3, 2, 1}},
+		{"until the year 3000", jobs.Filter{Until: time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC)}, []uint64{6, 5, 4, 3, 2, 1}},
+		{"nothing", jobs.Filter{Since: at(9)}, nil},
+	} {
+		wantIDs(t, tt.name, list(t, s, tt.f), tt.want...)
+	}
+	for _, err := range s.Attempts(jobs.Filter{Unit: "x"}) {
+		if err == nil {
+			t.Error("attempts of a unit that cannot be")
+		}
+	}
+}
+
+// A station without a clock of its own can be years off until it has the time.
+func TestAttemptsAfterClockJump(t *testing.T) {
+	s, _ := openStore(t)
+	for _, year := range []int{2038, 1970, 2026} {
+		must(s.Begin(jobs.Attempt{Slot: "1", Start: time.Date(year, 1, 2, 0, 0, 0, 0, time.UTC)}))(t)
+	}
+	wantIDs(t, "all", list(t, s, jobs.Filter{}), 1, 3, 2)
+	wantIDs(t, "this year", list(t, s, jobs.Filter{Since: t0.AddDate(-1, 0, 0), Until: t0.AddDate(1, 0, 0)}), 3)
+}
+
+// Iterators read many pages, let go of the store between them, and can be left.
+func TestIterateAndWrite(t *testing.T) {
+	s, _ := openStore(t)
+	const n = 600
+	fill(t, s, n)
+	seen := 0
+	for a, err := range s.Attempts(jobs.Filter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := uint64(n - seen); a.ID != want {
+			t.Fatalf("attempt %d, want %d", a.ID, want)
+		}
+		if seen++; seen%200 == 0 {
+			must(s.Begin(jobs.Attempt{Slot: "9", Start: t0.AddDate(1, 0, 0)}))(t) // would wait for ever if the iterator held the file's map
+		}
+	}
+	if seen != n {
+		t.Errorf("%d attempts, want %d", seen, n)
+	}
+	var last string
+	units := 0
+	for u, err := range s.Units() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u.ID <= last {
+			t.Fatalf("unit %s after %s", u.ID, last)
+		}
+		last, units = u.ID, units+1
+	}
+	if units != n {
+		t.Errorf("%d units, want %d", units, n)
+	}
+	for range s.Attempts(jobs.Filter{}) {
+		break
+	}
+	for range s.Units() {
+		break
+	}
+	wantIDs(t, "the oldest, far from the newest", list(t, s, jobs.Filter{Slot: "1", Until: t0.Add(time.Second), Limit: 1}), 1)
+}
+
+func TestNotThere(t *testing.T) {
+	s, _ := openStore(t)
+	if _, err := s.Attempt(1); !errors.Is(err, jobs.ErrNoAttempt) {
+		t.Errorf("attempt: %v, want ErrNoAttempt", err)
+	}
+	if _, err := s.Unit(unitA); !errors.Is(err, jobs.ErrNoUnit) {
+		t.Errorf("unit: %v, want ErrNoUnit", err)
+	}
+	if _, err := s.Unit("a1b2"); err == nil || errors.Is(err, jobs.ErrNoUnit) {
+		t.Errorf("unit a1b2: %v, want an error about its form", err)
+	}
+	for range s.Units() {
+		t.Error("a unit in an empty store")
+	}
+}
+
+func TestDamagedRecordIsAnError(t *testing.T) {
+	s, path := openStore(t)
+	run(t, s, unitA, jobs.Provision, pass())
+	must(struct{}{}, s.Close())(t)
+	edit(t, path, func(tx *bbolt.Tx) error {
+		return errors.Join(tx.Bucket([]byte("attempts")).Put([]byte("\x00\x00\x00\x00\x00\x00\x00\x01"), []byte("{")),
+			tx.Bucket([]byte("units")).Put([]byte(unitA), []byte("{")))
+	})
+	s = must(jobs.Open(path))(t)
+	defer s.Close()
+	for what, err := range map[string]error{
+		"Attempt":  errOf(s.Attempt(1)),
+		"Unit":     errOf(s.Unit(unitA)),
+		"Attempts": lastError(s.Attempts(jobs.Filter{})),
+		"Units":    lastError(s.Units()),
+	} {
+		if err == nil {
+			t.Errorf("%s: no error", what)
+		}
+	}
+}
+
+func errOf[T any](_ T, err error) error { return err }
+
+func lastError[T any](seq func(func(T, error) bool)) (last error) {
+	for _, err := range seq {
+		last = err
+	}
+	return last
+}
