@@ -1,0 +1,168 @@
+package station
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"hoptech.co.nz/flashd/jobs"
+)
+
+// metrics is what a monitoring system sees of the station. Label values come
+// from closed lists only: a unit or a slot is never one. What can be counted is
+// there from the start, at zero, since a rate cannot see a first step from
+// nothing to one.
+type metrics struct {
+	units       *prometheus.CounterVec
+	attempts    *prometheus.CounterVec
+	failures    *prometheus.CounterVec
+	phases      *prometheus.HistogramVec
+	cycle       prometheus.Histogram
+	written     prometheus.Counter
+	slots       *prometheus.GaugeVec
+	credentials *prometheus.CounterVec
+	waits       *prometheus.HistogramVec
+	build       *prometheus.GaugeVec
+	held        prometheus.Gauge
+}
+
+// seconds are bucket bounds from an answer on the line to a slow flash erase.
+var seconds = []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{
+		units: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "flashd_units_total", Help: "Units that were judged, by outcome: pass or fail.",
+		}, []string{"outcome"}),
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "flashd_attempts_total", Help: "Attempts that have ended, by outcome.",
+		}, []string{"outcome"}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "flashd_failures_total", Help: "Attempts that did not pass, by the phase they ended in, the kind of failure, and who is to blame: unit or rig.",
+		}, []string{"phase", "kind", "blame"}),
+		phases: prometheus.NewHistogramVec(histogram(
+			"flashd_phase_duration_seconds", "Time that a phase took, whether it went well or not.",
+		), []string{"phase"}),
+		cycle: prometheus.NewHistogram(histogram(
+			"flashd_cycle_seconds", "Time from the arrival of a unit to its pass.",
+		)),
+		written: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "flashd_flash_written_bytes_total", Help: "Bytes of flash written to units, before compression.",
+		}),
+		slots: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "flashd_slots", Help: "Slots of the fixture, by state.",
+		}, []string{"state"}),
+		credentials: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "flashd_credential_requests_total", Help: "Requests for a unit's credentials, by source and result.",
+		}, []string{"source", "result"}),
+		waits: prometheus.NewHistogramVec(histogram(
+			"flashd_credential_request_duration_seconds", "Time until a request for credentials was answered, its retries included.",
+		), []string{"source"}),
+		build: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "flashd_build_info", Help: "Always 1; the labels say which flashd writes which release.",
+		}, []string{"version", "goversion", "release"}),
+		held: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "flashd_line_held", Help: "1 while the line waits for something or has stopped, else 0.",
+		}),
+	}
+	reg.MustRegister(m.units, m.attempts, m.failures, m.phases, m.cycle,
+		m.written, m.slots, m.credentials, m.waits, m.build, m.held)
+	m.startAtZero()
+	return m
+}
+
+// histogram has classic buckets for dashboards, and a native histogram for
+// servers that take one.
+func histogram(name, help string) prometheus.HistogramOpts {
+	return prometheus.HistogramOpts{
+		Name: name, Help: help, Buckets: seconds,
+		NativeHistogramBucketFactor:     1.1, // bounds the error of a quantile to 5 %
+		NativeHistogramMaxBucketNumber:  100,
+		NativeHistogramMinResetDuration: time.Hour,
+	}
+}
+
+// SlotStates is the list of all states of a slot.
+var SlotStates = []SlotState{Empty, Working, Passed, Failed, Errored, Refused}
+
+func (m *metrics) startAtZero() {
+	for _, o := range jobs.Outcomes {
+		m.attempts.WithLabelValues(string(o))
+	}
+	for _, o := range []jobs.Outcome{jobs.Pass, jobs.Fail} {
+		m.units.WithLabelValues(string(o))
+	}
+	for _, s := range SlotStates {
+		m.slots.WithLabelValues(string(s))
+	}
+	for _, p := range Phases() {
+		m.phases.WithLabelValues(p)
+	}
+}
+
+// expectFailure makes the count of a failure start at zero.
+func (m *metrics) expectFailure(phase, kind string, blame jobs.Blame) {
+	m.failures.WithLabelValues(phase, kind, string(blame))
+}
+
+// setSource makes the counts of the source of credentials start at zero.
+func (m *metrics) setSource(source string) {
+	for _, result := range credentialResults {
+		m.credentials.WithLabelValues(source, result)
+	}
+	m.waits.WithLabelValues(source)
+}
+
+// credentialResults is the list of what credentialResult returns.
+var credentialResults = []string{"ok", "unauthorized", "unknown_unit", "bad_answer", "cancelled", "unavailable"}
+
+// setBuild says which flashd writes which release.
+func (m *metrics) setBuild(version, release string) {
+	m.build.WithLabelValues(version, runtime.Version(), release).Set(1)
+}
+
+// attemptEnded counts an attempt, its verdict on the unit, and its failure.
+func (m *metrics) attemptEnded(a jobs.Attempt) {
+	m.attempts.WithLabelValues(string(a.Outcome)).Inc()
+	switch a.Outcome {
+	case jobs.Pass:
+		m.units.WithLabelValues(string(a.Outcome)).Inc()
+		m.cycle.Observe(a.End.Sub(a.Start).Seconds())
+	case jobs.Fail:
+		m.units.WithLabelValues(string(a.Outcome)).Inc()
+	}
+	if f := a.Failure; f != nil {
+		m.failures.WithLabelValues(f.Phase, f.Kind, string(f.Blame)).Inc()
+	}
+}
+
+// phaseEnded takes the time of one phase.
+func (m *metrics) phaseEnded(phase string, took time.Duration) {
+	m.phases.WithLabelValues(phase).Observe(took.Seconds())
+}
+
+// wrote counts bytes of flash written to a unit.
+func (m *metrics) wrote(bytes int) { m.written.Add(float64(bytes)) }
+
+// credentialRequest counts a request for credentials and takes its time.
+func (m *metrics) credentialRequest(source, result string, took time.Duration) {
+	m.credentials.WithLabelValues(source, result).Inc()
+	m.waits.WithLabelValues(source).Observe(took.Seconds())
+}
+
+// setSlots says how many slots are in each state. States not named have none.
+func (m *metrics) setSlots(count map[SlotState]int) {
+	for _, s := range SlotStates {
+		m.slots.WithLabelValues(string(s)).Set(float64(count[s]))
+	}
+}
+
+// setHeld says whether the line is held.
+func (m *metrics) setHeld(held bool) {
+	if held {
+		m.held.Set(1)
+	} else {
+		m.held.Set(0)
+	}
+}
