@@ -98,12 +98,13 @@ func (m *metrics) startAtZero() {
 	}
 	for _, p := range Phases() {
 		m.phases.WithLabelValues(p)
+		m.failures.WithLabelValues(p, kindStopped, string(jobs.BlameRig))
+		for _, r := range rules {
+			if r.phase == "" || r.phase == p {
+				m.failures.WithLabelValues(p, r.kind, string(r.blame))
+			}
+		}
 	}
-}
-
-// expectFailure makes the count of a failure start at zero.
-func (m *metrics) expectFailure(phase, kind string, blame jobs.Blame) {
-	m.failures.WithLabelValues(phase, kind, string(blame))
 }
 
 // setSource makes the counts of the source of credentials start at zero.

@@ -31,7 +31,6 @@ func TestMetricsFollowConvention(t *testing.T) {
 func TestMetricsStartAtZero(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	m := newMetrics(reg)
-	m.expectFailure("connect", "no_sync", jobs.BlameUnit)
 	m.setSource("server")
 	want := `
 # HELP flashd_attempts_total Attempts that have ended, by outcome.
@@ -49,9 +48,6 @@ flashd_credential_requests_total{result="ok",source="server"} 0
 flashd_credential_requests_total{result="unauthorized",source="server"} 0
 flashd_credential_requests_total{result="unavailable",source="server"} 0
 flashd_credential_requests_total{result="unknown_unit",source="server"} 0
-# HELP flashd_failures_total Attempts that did not pass, by the phase they ended in, the kind of failure, and who is to blame: unit or rig.
-# TYPE flashd_failures_total counter
-flashd_failures_total{blame="unit",kind="no_sync",phase="connect"} 0
 # HELP flashd_line_held 1 while the line waits for something or has stopped, else 0.
 # TYPE flashd_line_held gauge
 flashd_line_held 0
@@ -69,10 +65,19 @@ flashd_units_total{outcome="fail"} 0
 flashd_units_total{outcome="pass"} 0
 `
 	err := testutil.GatherAndCompare(reg, strings.NewReader(want),
-		"flashd_attempts_total", "flashd_credential_requests_total", "flashd_failures_total",
+		"flashd_attempts_total", "flashd_credential_requests_total",
 		"flashd_line_held", "flashd_slots", "flashd_units_total")
 	if err != nil {
 		t.Error(err)
+	}
+	failures := testutil.CollectAndCount(m.failures)
+	for _, f := range [][]string{{"connect", "no_sync", "rig"}, {"verify", "mismatch", "unit"}, {"write", "stopped", "rig"}} {
+		if got := testutil.ToFloat64(m.failures.WithLabelValues(f...)); got != 0 {
+			t.Errorf("failure %v: %v, want 0", f, got)
+		}
+	}
+	if got := testutil.CollectAndCount(m.failures); got != failures {
+		t.Errorf("%d of the failures above were not there from the start", got-failures)
 	}
 	if got := testutil.CollectAndCount(m.phases); got != len(Phases()) {
 		t.Errorf("%d phases, want %d", got, len(Phases()))
