@@ -1,0 +1,142 @@
+package espsim
+
+import (
+	"compress/zlib"
+	"errors"
+	"io"
+)
+
+var (
+	inflateBadSum = errors.New("espsim: Adler-32 of the inflated data is wrong")
+	inflateBad    = errors.New("espsim: not a deflate stream")
+)
+
+// outputUnit is how much the loaders inflate before they write: the
+// dictionary of their inflater, 32 KiB.
+const outputUnit = 32 << 10
+
+// inflater turns a zlib stream that arrives in pieces into output that leaves
+// in units of 32 KiB, the rest at the end. compress/zlib pulls its input, so it
+// runs in a goroutine that hands control back whenever it needs more.
+type inflater struct {
+	in      chan []byte
+	out     chan inflated
+	running bool
+	done    bool
+	failure error
+	held    []byte // inflated, but not a whole unit yet
+}
+
+type inflated struct {
+	data []byte
+	end  bool // the stream is complete, or broken
+	err  error
+}
+
+func newInflater() *inflater {
+	f := &inflater{in: make(chan []byte), out: make(chan inflated), running: true}
+	go f.run()
+	return f
+}
+
+// feed inflates the next piece. What it returns is to be written even when the
+// stream breaks behind it.
+func (f *inflater) feed(piece []byte) ([]byte, error) {
+	if f.done {
+		return nil, f.failure
+	}
+	f.in <- piece
+	got := <-f.out
+	f.held = append(f.held, got.data...)
+	n := len(f.held) / outputUnit * outputUnit
+	if got.end {
+		f.done, f.failure, f.running = true, got.err, false
+		if got.err == nil {
+			n = len(f.held)
+		}
+	}
+	ready := f.held[:n:n]
+	f.held = f.held[n:]
+	return ready, f.failure
+}
+
+// close ends the goroutine.
+func (f *inflater) close() {
+	if f != nil && f.running {
+		close(f.in)
+		f.running = false
+	}
+}
+
+// run owns the reader. Each piece taken from in is answered on out once.
+func (f *inflater) run() {
+	pull := &pieces{in: f.in, out: f.out}
+	z, err := zlib.NewReader(pull)
+	if err == nil {
+		_, err = io.Copy(sinkWriter{pull}, z)
+	}
+	if pull.closed {
+		return
+	}
+	switch {
+	case errors.Is(err, zlib.ErrChecksum):
+		err = inflateBadSum
+	case err != nil:
+		err = inflateBad
+	}
+	f.out <- inflated{data: pull.inflated, end: true, err: err}
+}
+
+// pieces is the reader that asks for more, handing over what has been inflated
+// meanwhile. It is a ByteReader so that nobody reads ahead of what is needed.
+type pieces struct {
+	in       <-chan []byte
+	out      chan<- inflated
+	left     []byte
+	started  bool
+	closed   bool
+	inflated []byte
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if err := p.fill(); err != nil {
+		return 0, err
+	}
+	n := copy(b, p.left)
+	p.left = p.left[n:]
+	return n, nil
+}
+
+func (p *pieces) ReadByte() (byte, error) {
+	if err := p.fill(); err != nil {
+		return 0, err
+	}
+	b := p.left[0]
+	p.left = p.left[1:]
+	return b, nil
+}
+
+// fill waits for a piece with something in it.
+func (p *pieces) fill() error {
+	for len(p.left) == 0 {
+		if p.started {
+			p.out <- inflated{data: p.inflated}
+			p.inflated = nil
+		}
+		p.started = true
+		piece, ok := <-p.in
+		if !ok {
+			p.closed = true
+			return io.ErrUnexpectedEOF
+		}
+		p.left = piece
+	}
+	return nil
+}
+
+type sinkWriter struct{ p *pieces }
+
+func (s sinkWriter) Write(b []byte) (int, error) {
+	s.p.inflated = append(s.p.inflated, b...)
+	return len(b), nil
+}

@@ -1,0 +1,100 @@
+package espsim
+
+import (
+	"bytes"
+	"time"
+)
+
+// A segment is a run of bytes on a line. Byte i has arrived at
+// start + (i+1)*perByte.
+type segment struct {
+	data    []byte
+	start   time.Time
+	perByte time.Duration
+	baud    int // the sender's rate; 0 if the line has none
+}
+
+func (s *segment) arrival(i int) time.Time {
+	return s.start.Add(time.Duration(i+1) * s.perByte)
+}
+
+// A line carries bytes one way, in order and in time.
+type line struct {
+	segments []segment
+	freeAt   time.Time // when the last byte put on it will have arrived
+}
+
+// put sends data at the given moment, or behind what is still on the line.
+func (l *line) put(now time.Time, data []byte, perByte time.Duration, baud int) {
+	if len(data) == 0 {
+		return
+	}
+	if l.freeAt.After(now) {
+		now = l.freeAt
+	}
+	s := segment{data: data, start: now, perByte: perByte, baud: baud}
+	l.segments = append(l.segments, s)
+	l.freeAt = s.arrival(len(data) - 1)
+}
+
+// next returns the next byte and when it arrives, without taking it.
+func (l *line) next() (b byte, arrives time.Time, baud int, ok bool) {
+	if len(l.segments) == 0 {
+		return 0, time.Time{}, 0, false
+	}
+	s := &l.segments[0]
+	return s.data[0], s.arrival(0), s.baud, true
+}
+
+// take removes n bytes of the first segment.
+func (l *line) take(n int) {
+	s := &l.segments[0]
+	s.start = s.arrival(n - 1)
+	s.data = s.data[n:]
+	if len(s.data) == 0 {
+		l.segments = l.segments[1:]
+	}
+}
+
+// arrived returns how many bytes of the first segment have arrived by now.
+func (l *line) arrived(now time.Time) int {
+	if len(l.segments) == 0 {
+		return 0
+	}
+	s := &l.segments[0]
+	elapsed := now.Sub(s.start)
+	switch {
+	case s.perByte == 0 && elapsed >= 0:
+		return len(s.data)
+	case elapsed < 0:
+		return 0
+	default:
+		return min(int(elapsed/s.perByte), len(s.data))
+	}
+}
+
+// arrivalOf returns when the next byte equal to delimiter arrives behind the
+// first one, or the last byte of the first segment that has none. It bounds
+// how often a receiver must look.
+func (l *line) arrivalOf(delimiter byte) (time.Time, bool) {
+	if len(l.segments) == 0 {
+		return time.Time{}, false
+	}
+	s := &l.segments[0]
+	if i := bytes.IndexByte(s.data, delimiter); i >= 0 {
+		return s.arrival(i), true
+	}
+	return s.arrival(len(s.data) - 1), true
+}
+
+// clear drops what is on the line.
+func (l *line) clear() { *l = line{} }
+
+// queued is the number of bytes on the line.
+func (l *line) queued() int {
+	n := 0
+	for i := range l.segments {
+		n += len(l.segments[i].data)
+	}
+	return n
+}

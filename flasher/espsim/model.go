@@ -1,0 +1,107 @@
+package espsim
+
+import "slices"
+
+// A Model is one kind of chip: everything in which chips differ, as numbers.
+// Addresses are those of the chip's own bus.
+type Model struct {
+	Name   string // as esptool's --chip: "esp32s3"
+	ChipID uint16 // in security info and in image headers
+
+	// Magic is what the ROM holds at 0x40001000; esptool tells the chips that
+	// have no chip ID by it.
+	Magic uint32
+	// SecurityInfo is the length of the answer to GET_SECURITY_INFO in bytes:
+	// 0 (no such command), 12 (without chip ID), or 20.
+	SecurityInfo int
+	// BeginWords is the number of 32-bit words that the ROM's FLASH_BEGIN takes: 4,
+	// or 5 where flash encryption can be asked for.
+	BeginWords int
+
+	BootloaderOffset uint32 // where in flash the ROM looks for the second stage
+	Crystal          int    // Hz; the UART's clock while the ROM runs
+	// ROMCrystal is what the ROM takes the crystal for when it sets a baud
+	// rate, in Hz; 0 is Crystal.
+	ROMCrystal       int
+	UARTClockDivider uint32 // register: crystal ÷ baud rate, 20 bits
+	SPI              SPIRegisters
+	Efuses           Efuses
+	Straps           Straps
+	Watchdog         Watchdog
+	Console          Console
+	Log              BootWords
+}
+
+// SPIRegisters are those of the controller that the flash hangs on.
+type SPIRegisters struct {
+	Base, User, User1, User2, MOSILength, MISOLength, W0 uint32
+	// AddressOnTop: the ADDR register is sent from its top bit down.
+	AddressOnTop bool
+}
+
+// Efuses tells where the fuses are read and what they say beside the MAC.
+type Efuses struct {
+	// MAC is the address of the word with the MAC's last four bytes; the next
+	// word holds the first two.
+	MAC uint32
+	// MACCRC: the second word has a CRC-8 of the MAC in bits 16 to 23 (ESP32).
+	MACCRC bool
+	// Words are the fuses with other contents: revision, package.
+	Words map[uint32]uint32
+	// SecureBoot and FlashEncryption are the bits that say so.
+	SecureBoot, FlashEncryption FuseBit
+}
+
+// FuseBit is a bit, or bits, in a word of fuses.
+type FuseBit struct{ Address, Mask uint32 }
+
+// Straps is how the boot mode is seen by programs.
+type Straps struct {
+	Register           uint32 // GPIO_STRAP; 0 if not modelled
+	Download, Flash    uint32 // its value in either mode, also printed in the boot log
+	ForceDownload      uint32 // RTC register whose bit 0 forces download mode; 0 if none
+	DownloadModeName   string // as in the boot log
+	FlashBootModeName  string
+	DownloadReadyWords string // what the ROM prints when it waits for a host
+}
+
+// Watchdog is the RTC watchdog and the super watchdog. A chip without
+// (Config0 == 0) is one where esptool resets no chip through them.
+type Watchdog struct {
+	Config0, Config1, Protect uint32
+	SuperConfig, SuperProtect uint32
+	SuperKey, SuperAutoFeed   uint32
+}
+
+// watchdogKey unlocks the RTC watchdog's registers on every chip
+// (esptool targets/*.py, RTC_CNTL_WDT_WKEY).
+const watchdogKey = 0x50D83AA1
+
+// Console is the ROM variable that tells over which port it talks.
+type Console struct {
+	Address       uint32 // 0 if not modelled
+	USBSerialJTAG uint32 // its value there; 0 if the chip has no such unit
+	USBOTG        uint32
+}
+
+// BootWords are the chip's own words in the boot log.
+type BootWords struct {
+	Banner []string // the lines the ROM begins with
+	Resets map[resetCause]string
+	// LeftLoader is what the ROM prints when FLASH_END tells it to run user code.
+	LeftLoader string
+	Flash      []string // lines between the reset line and the segments of the bootloader
+}
+
+// Models returns all chip kinds.
+func Models() []*Model { return []*Model{ESP32, ESP32C3, ESP32S3} }
+
+// ModelNamed returns the model with esptool's name, such as "esp32s3".
+func ModelNamed(name string) (*Model, bool) {
+	all := Models()
+	i := slices.IndexFunc(all, func(m *Model) bool { return m.Name == name })
+	if i < 0 {
+		return nil, false
+	}
+	return all[i], true
+}

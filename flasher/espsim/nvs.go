@@ -1,0 +1,101 @@
+package espsim
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"slices"
+)
+
+// A small reader of ESP-IDF's NVS format, enough for what the firmware asks
+// for: numbers of one byte and strings. It is written from the format's
+// documentation (ESP-IDF, nvs_flash README) and knows nothing of package nvsgen.
+const (
+	nvsPage    = 4096
+	nvsEntry   = 32
+	nvsFirst   = 64 // offset of the first entry: header, then state bitmap
+	nvsEntries = 126
+	nvsU8      = 0x01
+	nvsString  = 0x21
+	// A key is written when its two bits in the bitmap are 10.
+	nvsWritten = 0b10
+)
+
+// A page holds entries in these states: active, full, being freed.
+func nvsInUse(state uint32) bool {
+	return state == 0xFFFFFFFE || state == 0xFFFFFFFC || state == 0xFFFFFFF8
+}
+
+// espCRC32 is the CRC-32 of ESP-IDF's formats: esp_rom_crc32_le with a start
+// value of FFFFFFFF.
+func espCRC32(p []byte) uint32 { return crc32.Update(0xFFFFFFFF, crc32.IEEETable, p) }
+
+// nvsItem is one value found.
+type nvsItem struct {
+	namespace uint8
+	kind      uint8
+	key       string
+	value     []byte
+}
+
+// readNVS returns the values in namespace as raw bytes by key. Of a key that
+// was written twice the later one counts.
+func readNVS(image []byte, namespace string) map[string][]byte {
+	var items []nvsItem
+	for page := range slices.Chunk(image, nvsPage) {
+		items = append(items, nvsPageItems(page)...)
+	}
+	values := map[string][]byte{}
+	for _, ns := range items {
+		if ns.namespace != 0 || ns.kind != nvsU8 || ns.key != namespace {
+			continue
+		}
+		for _, it := range items {
+			if it.namespace == ns.value[0] {
+				values[it.key] = it.value
+			}
+		}
+	}
+	return values
+}
+
+// nvsPageItems reads the whole entries of a page that are sound.
+func nvsPageItems(page []byte) []nvsItem {
+	if len(page) < nvsPage || !nvsInUse(binary.LittleEndian.Uint32(page)) ||
+		binary.LittleEndian.Uint32(page[28:]) != espCRC32(page[4:28]) {
+		return nil
+	}
+	var items []nvsItem
+	for i := 0; i < nvsEntries; {
+		span := 1
+		if page[32+i/4]>>(i%4*2)&3 == nvsWritten {
+			entry := page[nvsFirst+i*nvsEntry:][:nvsEntry]
+			span = max(int(entry[2]), 1)
+			if it, ok := nvsRead(page, i, entry); ok {
+				items = append(items, it)
+			}
+		}
+		i += span
+	}
+	return items
+}
+
+// nvsRead reads entry i: namespace, type, span, chunk, CRC, key, and eight
+// bytes of value, or length and CRC of data that follows.
+func nvsRead(page []byte, i int, entry []byte) (nvsItem, bool) {
+	sum := espCRC32(append(bytes.Clone(entry[:4]), entry[8:]...))
+	if binary.LittleEndian.Uint32(entry[4:]) != sum {
+		return nvsItem{}, false
+	}
+	key, _, _ := bytes.Cut(entry[8:24], []byte{0})
+	it := nvsItem{namespace: entry[0], kind: entry[1], key: string(key), value: entry[24:]}
+	if it.kind == nvsString {
+		length := int(binary.LittleEndian.Uint16(entry[24:]))
+		data := page[nvsFirst+(i+1)*nvsEntry:]
+		if length > len(data) || espCRC32(data[:length]) != binary.LittleEndian.Uint32(entry[28:]) {
+			return nvsItem{}, false
+		}
+		it.value = bytes.TrimRight(data[:length], "\x00")
+	}
+	return it, true
+}

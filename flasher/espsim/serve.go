@@ -1,0 +1,56 @@
+package espsim
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+)
+
+// Serve connects the chip to a client that has bytes but neither lines nor a
+// baud rate: a socket. The chip is powered up with its boot pin held, so that
+// the client finds the ROM loader, and the pin is then let go: a system reset
+// (by watchdog, say) brings up the application, and the next Serve download
+// mode again. Serve closes rw and returns nil when the client goes away or ctx ends, and
+// ErrDetached when the unit is unplugged.
+func (c *Chip) Serve(ctx context.Context, rw io.ReadWriteCloser) error {
+	defer rw.Close()
+	c.powerUpHeld()
+	if !c.await(ctx.Done(), Download) {
+		return nil
+	}
+	p, err := c.open(true)
+	if err != nil {
+		return err
+	}
+	return c.relay(ctx, p, rw, p)
+}
+
+// powerUpHeld switches the chip off and on with its boot pin held low.
+func (c *Chip) powerUpHeld() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reset.held = true
+	c.reset.cause = powerOn
+	c.setState(Off)
+	c.interrupt()
+}
+
+// relay copies both ways until either side ends. up takes what the client sends.
+func (c *Chip) relay(ctx context.Context, p *Port, client io.ReadWriteCloser, up io.Writer) error {
+	stop := context.AfterFunc(ctx, func() { client.Close() })
+	defer stop()
+	down := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(client, p)
+		client.Close() // the unit is gone: so is the connection
+		down <- err
+	}()
+	_, _ = io.Copy(up, client) // the client went away, or the unit did: down tells
+	p.Close()
+	err := <-down
+	if errors.Is(err, os.ErrClosed) || !errors.Is(err, ErrDetached) {
+		return nil
+	}
+	return err
+}

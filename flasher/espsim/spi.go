@@ -1,0 +1,120 @@
+package espsim
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// spiUserCommand in the CMD register starts the transaction that the other
+// registers describe (esptool loader.py, run_spiflash_command).
+const spiUserCommand = 1 << 18
+
+// runFlashCommand is one user transaction on the flash's SPI bus.
+func (c *Chip) runFlashCommand() {
+	r, words := &c.model.SPI, c.cpu.mem.words
+	op := uint8(words[r.Base+r.User2])
+	address := words[r.Base+0x04]
+	if r.AddressOnTop {
+		address >>= 8
+	}
+	address &= 0xFFFFFF
+	var in [64]byte
+	for i := range 16 {
+		binary.LittleEndian.PutUint32(in[4*i:], words[r.Base+r.W0+uint32(4*i)])
+	}
+	sent := int(words[r.Base+r.MOSILength]+8) / 8
+	var out [64]byte
+	n := c.flashCommand(op, address, in[:min(sent, 64)], out[:])
+	for i := 0; i < n; i += 4 {
+		words[r.Base+r.W0+uint32(i)] = binary.LittleEndian.Uint32(out[i:])
+	}
+}
+
+// flashCommand carries out a command of the flash chip itself and returns how
+// many bytes of out it filled. Opcodes: Winbond W25Q64JV datasheet; SFDP is JESD216.
+func (c *Chip) flashCommand(op uint8, address uint32, in, out []byte) int {
+	f := c.flash
+	switch op {
+	case 0x9F: // RDID
+		binary.LittleEndian.PutUint32(out, c.flashID())
+		return 4
+	case 0x5A: // read SFDP
+		copy(out, c.sfdp()[min(int(address), len(c.sfdp())):])
+		return 64
+	case 0x05, 0x35, 0x15: // status registers: ready, nothing protected
+		return 4
+	case 0x4B: // unique ID, behind four dummy bytes
+		copy(out[4:], c.cfg.MAC[:])
+		return 12
+	case 0x03, 0x0B: // read
+		f.read(out, int(address))
+		return 64
+	case 0x02: // page program
+		c.program(int(address), in)
+	case 0x20:
+		c.erase(int(address), sectorSize)
+	case 0xD8:
+		c.erase(int(address)&^(blockSize-1), blockSize)
+	case 0xC7, 0x60:
+		c.erase(0, f.size)
+	}
+	return 0
+}
+
+// flashID is what RDID answers, first byte lowest: Winbond, W25Q, log2 of the
+// size. A flash that is missing reads as FF or 00.
+func (c *Chip) flashID() uint32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f, lies := c.faults.is(FlashID); lies {
+		return f.Value
+	}
+	return 0xEF | 0x40<<8 | uint32(bits.Len(uint(c.flash.size))-1)<<16
+}
+
+// sfdp is the flash's parameter table: header, the basic table's pointer, one
+// vendor table's pointer (whose first byte is the maker, which esptool reads to
+// tell counterfeits), and the density.
+func (c *Chip) sfdp() []byte {
+	t := make([]byte, 0xC0)
+	fill(t, 0xFF)
+	copy(t[0x00:], "SFDP\x06\x01\x01\xFF")
+	copy(t[0x08:], "\x00\x06\x01\x10\x80\x00\x00\xFF")
+	copy(t[0x10:], "\xEF\x00\x01\x04\xC0\x00\x00\xFF")
+	copy(t[0x80:], "\xE5\x20\xF9\xFF")
+	binary.LittleEndian.PutUint32(t[0x84:], uint32(c.flash.size)*8-1)
+	return t
+}
+
+// program and erase are the flash's two ways to change, with its faults.
+func (c *Chip) program(address int, data []byte) error {
+	for from := 0; from < len(data); {
+		at := address + from
+		n := min(sectorSize-at%sectorSize, len(data)-from)
+		if !c.dead(at) {
+			if err := c.flash.Program(at, data[from:from+n]); err != nil {
+				return err
+			}
+		}
+		from += n
+	}
+	return nil
+}
+
+func (c *Chip) erase(address, n int) error {
+	for at := address; at < address+n; at += sectorSize {
+		if c.dead(at) {
+			continue
+		}
+		if err := c.flash.Erase(at, sectorSize); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Chip) dead(address int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.faults.deadSector(uint32(address % c.flash.size))
+}

@@ -1,0 +1,126 @@
+package espsim
+
+import (
+	"encoding/binary"
+
+	"hoptech.co.nz/flashd/flasher/slip"
+)
+
+// The framing's delimiter, and the sizes of the protocol's headers in bytes
+// (Espressif, serial-protocol.rst).
+const (
+	slipEnd    = slip.End
+	headerSize = 8
+	dataHeader = 16 // length, sequence, two zero words, in front of a data payload
+)
+
+// The commands that a loader knows.
+const (
+	opFlashBegin     = 0x02
+	opFlashData      = 0x03
+	opFlashEnd       = 0x04
+	opMemBegin       = 0x05
+	opMemEnd         = 0x06
+	opMemData        = 0x07
+	opSync           = 0x08
+	opWriteReg       = 0x09
+	opReadReg        = 0x0A
+	opSPISetParams   = 0x0B
+	opSPIAttach      = 0x0D
+	opReadFlashSlow  = 0x0E
+	opChangeBaudrate = 0x0F
+	opDeflBegin      = 0x10
+	opDeflData       = 0x11
+	opDeflEnd        = 0x12
+	opFlashMD5       = 0x13
+	opSecurityInfo   = 0x14
+	opEraseFlash     = 0xD0
+	opEraseRegion    = 0xD1
+	opReadFlash      = 0xD2
+	opRunUserCode    = 0xD3
+)
+
+// request is one command of the host.
+type request struct {
+	op       uint8
+	checksum uint32
+	data     []byte
+}
+
+// word returns the i-th little-endian word of the data; the caller knows that
+// it is there.
+func (r *request) word(i int) uint32 { return binary.LittleEndian.Uint32(r.data[4*i:]) }
+
+// payload is what stands behind the data header.
+func (r *request) payload() []byte { return r.data[dataHeader:] }
+
+// intact reports whether the checksum over p is the request's.
+func (r *request) intact(p []byte) bool {
+	sum := uint8(0xEF)
+	for _, b := range p {
+		sum ^= b
+	}
+	return uint32(sum) == r.checksum
+}
+
+// sendFrame sends a frame as it is.
+func (c *Chip) sendFrame(payload []byte) error {
+	return c.transmit(slip.Append(nil, payload))
+}
+
+// response builds the reply to a command.
+func response(op uint8, value uint32, data, status []byte) []byte {
+	b := make([]byte, headerSize, headerSize+len(data)+len(status))
+	b[0], b[1] = 1, op
+	binary.LittleEndian.PutUint16(b[2:], uint16(len(data)+len(status)))
+	binary.LittleEndian.PutUint32(b[4:], value)
+	return append(append(b, data...), status...)
+}
+
+// securityInfo is the answer to GET_SECURITY_INFO: flags, the count of flash
+// encryption, seven key purposes, then, where the chip has it, chip ID and API version.
+func (c *Chip) securityInfo() []byte {
+	b := make([]byte, 20)
+	var flags uint32
+	if c.cfg.Security.SecureBoot {
+		flags |= 1 << 0
+	}
+	if c.cfg.Security.SecureDownload {
+		flags |= 1 << 2
+	}
+	binary.LittleEndian.PutUint32(b, flags)
+	if c.cfg.Security.FlashEncryption {
+		b[4] = 1
+	}
+	binary.LittleEndian.PutUint32(b[12:], uint32(c.model.ChipID))
+	return b[:c.model.SecurityInfo]
+}
+
+// strike counts a command and carries out the faults that are due at it. It
+// reports whether the command is to be refused, with which code, and whether
+// its answer is to be lost.
+func (c *Chip) strike(op uint8) (rejected bool, code uint32, silent bool, err error) {
+	c.mu.Lock()
+	c.stats.Commands++
+	due := c.faults.atCommand(op)
+	c.mu.Unlock()
+	for _, f := range due {
+		switch f.Kind {
+		case Stall:
+			err = c.busy(f.For)
+		case Silence:
+			silent = true
+		case Reject:
+			rejected, code = true, f.Value
+		case DetachCommand:
+			c.Unplug()
+			err = errCut
+		case BrownOut:
+			err = restart{resetBrownOut}
+		}
+		if err != nil {
+			return false, 0, false, err
+		}
+	}
+	return rejected, code, silent, nil
+}
