@@ -76,3 +76,12 @@ func (d *Device) Line(ctx context.Context) (string, error) {
 		d.line.text = append(d.line.text, chunk...)
 	}
 }
+
+// Reopen goes on listening on another port: that of a unit that left the USB
+// with its reset and came back under another name. The Device owns port from
+// then on.
+func (d *Device) Reopen(port Port) error {
+	err := d.line.close()
+	d.line = newTransport(port)
+	return opError("reopen", portError(err))
+}

@@ -22,7 +22,7 @@ const (
 	// writeAttempts is how often a segment is begun: a lost acknowledgement
 	// cannot be mended in the middle of a compressed stream.
 	writeAttempts = 3
-	// blockAttempts is how often a block with a bad checksum is sent.
+	// blockAttempts is how often a block that arrives damaged is sent.
 	blockAttempts = 3
 )
 
@@ -75,7 +75,7 @@ func lineFault(err error) bool {
 		return true
 	case Rejected:
 		switch e.Code {
-		case 0x0107, 0xC100, // checksum
+		case 0x0107, 0xC000, 0xC100, // a damaged block
 			0x010B, 0x010C, 0xC700, 0xC800, 0xC900: // a stream with a hole in it
 			return true
 		}
@@ -163,10 +163,10 @@ func (d *Device) sendBlock(ctx context.Context, op Opcode, b block, timeout time
 	for attempt := 1; ; attempt++ {
 		_, _, err := d.exchange(ctx, op, b.frame, timeout)
 		var e *Error
-		// The stub has dropped a block with a bad checksum and expects it
+		// The stub has dropped a block that arrived damaged and expects it
 		// again. A ROM has counted it, and only a new BEGIN helps.
-		again := errors.As(err, &e) && e.Code == 0xC100 && attempt < blockAttempts
-		if !again {
+		damaged := errors.As(err, &e) && (e.Code == 0xC000 || e.Code == 0xC100)
+		if !damaged || attempt == blockAttempts {
 			return err
 		}
 	}
