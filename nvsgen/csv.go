@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 )
 
 // CSVOptions say how [ReadCSV] finds values. The zero value takes them as they
@@ -38,19 +37,21 @@ type CSVOptions struct {
 // Errors name the row by its line in the file, and the key. They never hold a
 // value.
 func ReadCSV(r io.Reader, opts *CSVOptions) ([]Entry, error) {
-	if opts == nil {
-		opts = &CSVOptions{}
-	}
 	text, err := io.ReadAll(r)
 	if err != nil {
 		return nil, fmt.Errorf("read CSV: %w", err)
 	}
-	if strings.HasPrefix(string(text), "\uFEFF") {
-		return nil, fmt.Errorf("row 1: the file begins with a byte order mark; save it as UTF-8 without: %w", ErrCSV)
-	}
-	rows, err := scanCSV(string(text))
+	rows, err := scanCSV(string(text), '#')
 	if err != nil {
 		return nil, err
+	}
+	return readRows(rows, opts)
+}
+
+// readRows reads rows of which the first names the columns.
+func readRows(rows []csvRow, opts *CSVOptions) ([]Entry, error) {
+	if opts == nil {
+		opts = &CSVOptions{}
 	}
 	if len(rows) == 0 {
 		return nil, fmt.Errorf("the file is empty; begin it with key,type,encoding,value: %w", ErrCSV)

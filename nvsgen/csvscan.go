@@ -13,14 +13,18 @@ type csvRow struct {
 
 // scanCSV splits text into rows as Python's csv module does, which Espressif's
 // tools read with: a quotation mark counts only at the start of a field, and
-// blanks belong to the field. Unlike it, a # is a comment only where a row
-// begins, not in the middle of a quoted value, and a quoted field has to end.
-func scanCSV(text string) ([]csvRow, error) {
+// blanks belong to the field. Blank lines are skipped, and those that begin
+// with the byte comment, if it is not 0: but not inside a quoted value. Unlike
+// with Python's, a quoted field has to end.
+func scanCSV(text string, comment byte) ([]csvRow, error) {
+	if strings.HasPrefix(text, "\uFEFF") {
+		return nil, fmt.Errorf("row 1: the file begins with a byte order mark; save it as UTF-8 without: %w", ErrCSV)
+	}
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	text = strings.ReplaceAll(text, "\r", "\n")
 	var rows []csvRow
 	for line := 1; text != ""; {
-		if text[0] == '\n' || text[0] == '#' {
+		if text[0] == '\n' || text[0] == comment {
 			_, text, _ = strings.Cut(text, "\n")
 			line++
 			continue

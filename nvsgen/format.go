@@ -3,6 +3,7 @@ package nvsgen
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"iter"
 )
 
 // The geometry of the format. It is fixed: the firmware has it compiled in
@@ -119,3 +120,24 @@ func setEntryState(page []byte, i int, state byte) {
 // spanOf is the number of entries of a string or chunk of n bytes: its head
 // and its data.
 func spanOf(n int) int { return 1 + (n+EntrySize-1)/EntrySize }
+
+// entryPlace says where in an image an entry is, and its state.
+type entryPlace struct {
+	offset int
+	state  byte
+}
+
+// allEntries returns all entries of an image of whole pages.
+func allEntries(image []byte) iter.Seq2[entryPlace, []byte] {
+	return func(yield func(entryPlace, []byte) bool) {
+		for base := 0; base < len(image); base += PageSize {
+			page := image[base:][:PageSize]
+			for i := range EntriesPerPage {
+				at := entryPlace{base + entryOffset + i*EntrySize, entryState(page, i)}
+				if !yield(at, entryAt(page, i)) {
+					return
+				}
+			}
+		}
+	}
+}

@@ -50,6 +50,7 @@ func Generate(entries []Entry, size int, opts *Options) ([]byte, error) {
 	if err := w.writeAll(entries, size/PageSize-spare, spare); err != nil {
 		return nil, err
 	}
+	w.closeIfAmbiguous()
 	image := w.image
 	if !readOnly {
 		image = appendBlank(image, size-len(image))

@@ -96,24 +96,3 @@ func (m *mount) stats() Stats {
 	s.Available = max(0, s.Free-EntriesPerPage)
 	return s
 }
-
-// countReadable counts the written entries of the pages with a good header,
-// and those of them that are a head with a good checksum.
-func countReadable(image []byte, c *cipher) (readable, written int) {
-	for n, info := range describePages(image) {
-		if info.State == Corrupt || info.State == Blank {
-			continue
-		}
-		p := flashPage{number: n, raw: image[n*PageSize:][:PageSize], cipher: c}
-		for i := range EntriesPerPage {
-			if entryState(p.raw, i) != entryWritten {
-				continue
-			}
-			written++
-			if it := p.read(i); it.checksumOK() {
-				readable++
-			}
-		}
-	}
-	return readable, written
-}

@@ -96,18 +96,3 @@ func (k *Keys) cipher() *cipher {
 	}
 	return c
 }
-
-// encrypt encrypts the written entries of a plain image in place.
-func (k *Keys) encrypt(image []byte) { eachWritten(image, k.cipher().encrypt) }
-
-// eachWritten calls f with every entry that is marked written.
-func eachWritten(image []byte, f func(entry []byte, offset int)) {
-	for base := 0; base < len(image); base += PageSize {
-		page := image[base:][:PageSize]
-		for i := range EntriesPerPage {
-			if entryState(page, i) == entryWritten {
-				f(entryAt(page, i), base+entryOffset+i*EntrySize)
-			}
-		}
-	}
-}

@@ -25,6 +25,9 @@ type Partition struct {
 	// to it.
 	Untouched bool
 
+	size       int
+	version    byte
+	keys       *Keys
 	rows       []Entry
 	unreadable bool // nothing in it makes sense without keys
 }
@@ -72,25 +75,20 @@ func Parse(image []byte) (*Partition, error) { return parse(image, nil) }
 
 // ParseEncrypted reads an encrypted image. [ErrWrongKeys] is returned if the
 // keys do not open a single entry: the firmware would erase everything.
-func ParseEncrypted(image []byte, keys *Keys) (*Partition, error) {
-	return parse(image, keys.cipher())
-}
+func ParseEncrypted(image []byte, keys *Keys) (*Partition, error) { return parse(image, keys) }
 
-func parse(image []byte, c *cipher) (*Partition, error) {
-	if len(image) == 0 || len(image)%PageSize != 0 {
-		return nil, fmt.Errorf("an image of %d bytes is no multiple of %d; read the partition whole: %w", len(image), PageSize, ErrSize)
+func parse(image []byte, keys *Keys) (*Partition, error) {
+	if err := checkSize(image); err != nil {
+		return nil, err
 	}
-	p := &Partition{Pages: describePages(image)}
-	if readable, written := countReadable(image, c); written > 0 && readable == 0 {
-		if c != nil {
-			return nil, fmt.Errorf("none of the entries can be read; take the keys that the partition was made with: %w", ErrWrongKeys)
-		}
-		p.unreadable = true
-		p.Problems = append(p.Problems, Problem{Page: -1, Entry: -1, Text: "no entry can be read; if the partition is encrypted, open it with its keys"})
+	p := &Partition{Pages: describePages(image), size: len(image), keys: keys, version: pageVersion(image)}
+	c, err := p.open(image)
+	if err != nil {
+		return nil, err
 	}
 	m, err := newMount(image, c)
-	p.Refused = err
 	m.readEntries(p)
+	p.Refused = err
 	p.Namespaces = m.countNamespaces()
 	p.Stats = m.stats()
 	p.Problems = append(p.Problems, m.problems...)
@@ -99,6 +97,35 @@ func parse(image []byte, c *cipher) (*Partition, error) {
 		p.Problems = append(p.Problems, Problem{Page: -1, Entry: -1, Text: err.Error()})
 	}
 	return p, nil
+}
+
+// open checks the keys, or that none are needed.
+func (p *Partition) open(image []byte) (*cipher, error) {
+	if p.keys != nil {
+		c := p.keys.cipher()
+		return c, checkKeys(image, c)
+	}
+	if checkKeys(image, nil) != nil {
+		p.unreadable = true
+		p.Problems = append(p.Problems, Problem{Page: -1, Entry: -1, Text: "no entry can be read; if the partition is encrypted, open it with its keys"})
+	}
+	return nil, nil
+}
+
+// pageVersion is the version that firmware of every age can read the image
+// in: 1 only if all its pages are.
+func pageVersion(image []byte) byte {
+	version := byte(version2)
+	for _, p := range describePages(image) {
+		switch {
+		case p.State == Blank || p.State == Corrupt:
+		case p.Version != 1:
+			return version2
+		default:
+			version = version1
+		}
+	}
+	return version
 }
 
 // Lookup returns the value of a key. Should older firmware have left the key

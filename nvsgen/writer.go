@@ -195,6 +195,22 @@ func (w *writer) newPage() {
 	putPageHeader(w.page, uint32(n), w.version)
 }
 
+// closeIfAmbiguous declares the last page full if two of its keys have the same
+// search hash: in an active page, firmware of every version would take them for
+// one key and erase the first.
+func (w *writer) closeIfAmbiguous() {
+	seen := make(map[uint32]bool, w.next)
+	for i := 0; i < w.next; {
+		head := item(entryAt(w.page, i))
+		if seen[head.hash()] {
+			setPageState(w.page, stateFull)
+			return
+		}
+		seen[head.hash()] = true
+		i += head.span()
+	}
+}
+
 // blankPage is what an erase leaves.
 var blankPage = bytes.Repeat([]byte{0xFF}, PageSize)
 
