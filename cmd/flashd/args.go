@@ -23,7 +23,7 @@ func interspersed(app *cli.App, args []string) []string {
 		switch {
 		case arg == "--":
 			return append(append(append(out, plain...), "--"), rest...)
-		case strings.HasPrefix(arg, "-") && arg != "-":
+		case strings.HasPrefix(arg, "-") && arg != "-" && !negativeNumber(arg):
 			out = append(out, arg)
 			if takesValue(flags, arg) && len(rest) > 0 {
 				out, rest = append(out, rest[0]), rest[1:]
@@ -37,6 +37,11 @@ func interspersed(app *cli.App, args []string) []string {
 		}
 	}
 	return append(out, plain...)
+}
+
+// negativeNumber reports whether arg is a value such as -5 and no flag.
+func negativeNumber(arg string) bool {
+	return len(arg) > 1 && arg[0] == '-' && arg[1] >= '0' && arg[1] <= '9'
 }
 
 func commandNamed(commands []*cli.Command, name string) *cli.Command {

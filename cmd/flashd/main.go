@@ -31,6 +31,8 @@ func newApp() *cli.App {
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
 			return usagef("%w", err)
 		},
-		Commands: []*cli.Command{},
+		Commands: []*cli.Command{
+			nvsCommand(),
+		},
 	}
 }
