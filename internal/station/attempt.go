@@ -1,0 +1,203 @@
+package station
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"hoptech.co.nz/flashd/flasher"
+	"hoptech.co.nz/flashd/internal/hotplug"
+	"hoptech.co.nz/flashd/jobs"
+)
+
+// attempt is one insertion of one unit.
+type attempt struct {
+	*Station
+	slot   *slot
+	port   hotplug.Device
+	record jobs.Attempt
+	log    *slog.Logger
+
+	dev       *flasher.Device
+	rebooting atomic.Bool // the unit may leave the USB for a moment
+	decision  jobs.Decision
+	errand    *errand // fetches the unit's credentials
+	nvs       *flasher.Packed
+	helpers   sync.WaitGroup
+
+	result jobs.Result
+	ended  int   // percent of the progress bar that the phases before have filled
+	now    phase // that is running
+}
+
+func newAttempt(sl *slot, device hotplug.Device) *attempt {
+	return &attempt{
+		Station: sl.station, slot: sl, port: device,
+		log:    sl.station.Log.With("slot", sl.Name),
+		errand: newErrand(),
+	}
+}
+
+// run takes the unit through the line and reports whether it is finished, that
+// is, passed or failed.
+func (a *attempt) run(ctx context.Context) (finished bool) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer a.helpers.Wait()
+	defer cancel(nil)
+	gone := other(a.port)
+	a.helpers.Go(func() { a.watchDeparture(ctx, gone, cancel) })
+	a.helpers.Go(func() { a.runErrand(ctx) })
+
+	if err := a.open(); err != nil {
+		return a.recordLost(err)
+	}
+	err := a.provision(ctx)
+	a.hangUp()
+	a.result.Outcome, a.result.Failure = a.judge(ctx, err)
+	return a.close()
+}
+
+// watchDeparture ends the attempt when the unit is taken out, other than by
+// its own reboot.
+func (a *attempt) watchDeparture(ctx context.Context, gone func(*hotplug.Device) bool, cancel context.CancelCauseFunc) {
+	if _, err := a.slot.presence.until(ctx, gone); err == nil && !a.rebooting.Load() {
+		cancel(flasher.Detached)
+	}
+}
+
+// open makes the attempt durable before anything is done to the unit.
+func (a *attempt) open() (err error) {
+	a.record, err = a.Store.Begin(jobs.Attempt{
+		Slot: a.slot.Name, Path: a.slot.Path, Start: time.Now(),
+		Release: a.Release.Name, ReleaseDigest: a.Release.Digest, Tool: a.Version,
+	})
+	a.board.begin(a.slot.Slot, a.record.ID)
+	return err
+}
+
+// recordLost stops the line: without a record no unit may be touched.
+func (a *attempt) recordLost(err error) bool {
+	a.stop(fmt.Errorf("the record cannot be written (%w): look for a full or failing disk, then start flashd again", err))
+	a.board.end(a.slot.Slot, Errored, "The record cannot be written.", "Call the engineer.")
+	return false
+}
+
+// hangUp gives the port back.
+func (a *attempt) hangUp() {
+	if a.dev == nil {
+		return
+	}
+	if err := a.dev.Close(); err != nil {
+		a.log.Debug("port does not close", "err", err)
+	}
+	a.dev = nil
+}
+
+// provision runs the phases, again from the start where the policy says that
+// it may help.
+func (a *attempt) provision(ctx context.Context) error {
+	for try := 1; ; try++ {
+		err := a.runPhases(ctx)
+		if err == nil || ctx.Err() != nil || try >= maxTries || !ruleFor(err).retry {
+			return err
+		}
+		a.log.Warn("trying the unit again", "try", try, "err", err)
+		a.hangUp()
+	}
+}
+
+// maxTries is how often a unit is gone through in one insertion: once more is
+// worth it, more only hides a bad fixture.
+const maxTries = 2
+
+func (a *attempt) runPhases(ctx context.Context) error {
+	a.ended = 0
+	a.result.Verified = nil
+	for _, p := range phases {
+		if p.firmware && !a.writesFirmware() {
+			a.ended += p.share
+			continue
+		}
+		if err := a.runPhase(ctx, p); err != nil {
+			return &phaseError{p.name, err}
+		}
+		a.ended += p.share
+	}
+	return nil
+}
+
+func (a *attempt) runPhase(ctx context.Context, p phase) error {
+	a.now = p
+	a.board.phase(a.slot.Slot, p.name, a.progress(0))
+	if p.limit > 0 {
+		limited, cancel := context.WithTimeoutCause(ctx, p.limit, fmt.Errorf("%w: %s took longer than %v", flasher.Timeout, p.name, p.limit))
+		defer cancel()
+		ctx = limited
+	}
+	start := time.Now()
+	err := p.run(a, ctx)
+	took := time.Since(start)
+	a.metrics.phaseEnded(p.name, took)
+	a.log.Debug("phase", "name", p.name, "took", took, "err", err)
+	if rerr := a.Store.EndPhase(a.record.ID, jobs.Phase{Name: p.name, Start: start, Seconds: took.Seconds()}); rerr != nil && err == nil {
+		err = &fault{kindStore, rerr}
+	}
+	return err
+}
+
+// progress returns how much of the whole attempt is done when part of the
+// running phase is.
+func (a *attempt) progress(part float64) float64 {
+	return (float64(a.ended) + part*float64(a.now.share)) / 100
+}
+
+// judge puts a failure into the words of the record.
+func (a *attempt) judge(ctx context.Context, err error) (jobs.Outcome, *jobs.Failure) {
+	if err == nil {
+		return jobs.Pass, nil
+	}
+	if errors.Is(context.Cause(ctx), errStopped) {
+		return jobs.Aborted, &jobs.Failure{
+			Phase: phaseOf(err), Kind: kindStopped, Blame: jobs.BlameRig,
+			Text: "flashd was stopped before the unit was done.", Hint: "Leave the unit in its slot; it is begun again when flashd starts.",
+		}
+	}
+	if errors.Is(context.Cause(ctx), flasher.Detached) {
+		err = &phaseError{phaseOf(err), flasher.Detached}
+	}
+	rule := ruleFor(err)
+	return rule.outcome, &jobs.Failure{
+		Phase: phaseOf(err), Kind: kindOf(err), Blame: rule.blame, Text: rule.text(err), Hint: rule.hint,
+	}
+}
+
+// close makes the outcome durable and shows it.
+func (a *attempt) close() (finished bool) {
+	a.result.End = time.Now()
+	a.result.BootCheckOff = !a.BootCheck.Enabled || a.result.BootCheckOff
+	record, err := a.Store.Finish(a.record.ID, a.result)
+	if err != nil {
+		return a.recordLost(err)
+	}
+	a.report(record)
+	if f := record.Failure; f != nil && stopsLine(f.Kind) {
+		a.stop(errors.New(f.Text + " " + f.Hint))
+	}
+	return record.Outcome == jobs.Pass || record.Outcome == jobs.Fail
+}
+
+// report tells the board, the metrics and the log how it ended.
+func (a *attempt) report(r jobs.Attempt) {
+	a.metrics.attemptEnded(r)
+	a.board.finished(r)
+	log := a.log.With("unit", r.Unit, "attempt", r.ID, "outcome", r.Outcome, "took", r.End.Sub(r.Start).Round(time.Millisecond))
+	if f := r.Failure; f != nil {
+		log.Warn("attempt ended", "phase", f.Phase, "kind", f.Kind, "why", f.Text)
+		return
+	}
+	log.Info("attempt ended")
+}

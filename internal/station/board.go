@@ -1,0 +1,199 @@
+package station
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"hoptech.co.nz/flashd/jobs"
+)
+
+// board holds what people see, and tells them when it changes.
+type board struct {
+	mu       sync.Mutex
+	now      View // Slots, Held and the header; Totals come from tally
+	tally    tally
+	watchers map[chan struct{}]bool
+	metrics  *metrics
+}
+
+func newBoard(header View, slots []Slot, m *metrics) *board {
+	b := &board{now: header, watchers: map[chan struct{}]bool{}, metrics: m}
+	b.tally.since = header.Started
+	for _, s := range slots {
+		b.now.Slots = append(b.now.Slots, emptySlot(s))
+	}
+	b.count()
+	return b
+}
+
+func emptySlot(s Slot) SlotView {
+	return SlotView{Name: s.Name, Path: s.Path, State: Empty, Since: time.Now()}
+}
+
+// add shows a slot that is not in the configuration, in the order of paths.
+func (b *board) add(s Slot) {
+	b.change(func() {
+		b.now.Slots = append(b.now.Slots, emptySlot(s))
+		slices.SortStableFunc(b.now.Slots, func(x, y SlotView) int { return comparePaths(x.Path, y.Path) })
+	})
+}
+
+// comparePaths puts 1-1.2 before 1-1.10.
+func comparePaths(x, y string) int {
+	if len(x) != len(y) && strings.Count(x, ".") == strings.Count(y, ".") {
+		return len(x) - len(y)
+	}
+	return strings.Compare(x, y)
+}
+
+// change alters the view and wakes its watchers.
+func (b *board) change(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f()
+	b.count()
+	for w := range b.watchers {
+		select {
+		case w <- struct{}{}:
+		default: // it has not looked since the last change
+		}
+	}
+}
+
+func (b *board) count() {
+	states := map[SlotState]int{}
+	for _, s := range b.now.Slots {
+		states[s.State]++
+	}
+	b.metrics.setSlots(states)
+}
+
+func (b *board) slot(s Slot, f func(v *SlotView)) {
+	b.change(func() {
+		i := slices.IndexFunc(b.now.Slots, func(v SlotView) bool { return v.Path == s.Path })
+		f(&b.now.Slots[i])
+	})
+}
+
+func (b *board) begin(s Slot, attempt uint64) {
+	b.slot(s, func(v *SlotView) {
+		*v = SlotView{
+			Name: v.Name, Path: v.Path, State: Working, Since: time.Now(), Attempt: attempt,
+			LastUnit: v.LastUnit, LastWord: v.LastWord,
+		}
+	})
+}
+
+func (b *board) identified(s Slot, unit, chip string) {
+	b.slot(s, func(v *SlotView) { v.Unit, v.Chip = unit, chip })
+}
+
+func (b *board) phase(s Slot, name string, progress float64) {
+	b.slot(s, func(v *SlotView) { v.Phase, v.Progress = name, progress })
+}
+
+func (b *board) progress(s Slot, progress float64) {
+	b.slot(s, func(v *SlotView) { v.Progress = progress })
+}
+
+// end shows how an attempt ended, until the unit is taken out.
+func (b *board) end(s Slot, state SlotState, message, advice string) {
+	b.slot(s, func(v *SlotView) {
+		v.State, v.Since, v.Phase, v.Progress = state, time.Now(), "", 0
+		v.Message, v.Advice = message, advice
+	})
+}
+
+// finished shows a recorded attempt and counts it.
+func (b *board) finished(r jobs.Attempt) {
+	message, advice := "The board is provisioned.", hintTakeOut
+	if r.Failure != nil {
+		message, advice = r.Failure.Text, r.Failure.Hint
+	}
+	b.end(Slot{Path: r.Path}, stateOf(r.Outcome), message, advice)
+	b.change(func() { b.tally.add(r) })
+}
+
+func stateOf(o jobs.Outcome) SlotState {
+	switch o {
+	case jobs.Pass:
+		return Passed
+	case jobs.Fail:
+		return Failed
+	case jobs.Refused:
+		return Refused
+	default:
+		return Errored
+	}
+}
+
+// left shows that the unit is gone.
+func (b *board) left(s Slot) {
+	b.slot(s, func(v *SlotView) {
+		*v = SlotView{
+			Name: v.Name, Path: v.Path, State: Empty, Since: time.Now(),
+			LastUnit: v.Unit, LastWord: v.State,
+		}
+	})
+}
+
+func (b *board) hold(why string) {
+	b.metrics.setHeld(why != "")
+	b.mu.Lock()
+	same := b.now.Held == why
+	b.mu.Unlock()
+	if !same {
+		b.change(func() { b.now.Held = why })
+	}
+}
+
+func (b *board) view() View {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	v := b.now
+	v.Slots = slices.Clone(v.Slots)
+	v.Now = time.Now()
+	v.Totals = b.tally.totals(v.Now)
+	return v
+}
+
+// watchEvery bounds how often a watcher is told: a screen shows no more.
+const watchEvery = 100 * time.Millisecond
+
+func (b *board) watch(ctx context.Context) <-chan View {
+	wake := make(chan struct{}, 1)
+	wake <- struct{}{}
+	b.mu.Lock()
+	b.watchers[wake] = true
+	b.mu.Unlock()
+	views := make(chan View)
+	go func() {
+		defer close(views)
+		defer func() {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			delete(b.watchers, wake)
+		}()
+		for {
+			select {
+			case <-wake:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case views <- b.view():
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case <-time.After(watchEvery):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return views
+}

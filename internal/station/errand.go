@@ -1,0 +1,95 @@
+package station
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"hoptech.co.nz/flashd/internal/credentials"
+)
+
+// errand fetches a unit's credentials while its firmware is being written.
+type errand struct {
+	unit    chan string // receives the device ID to fetch for, once
+	done    chan struct{}
+	secrets credentials.Credentials
+	err     error
+}
+
+func newErrand() *errand {
+	return &errand{unit: make(chan string, 1), done: make(chan struct{})}
+}
+
+// send names the unit; only the first name counts.
+func (e *errand) send(unit string) {
+	select {
+	case e.unit <- unit:
+	default:
+	}
+}
+
+// runErrand waits until the unit is known and fetches its credentials. It may
+// take as long as the attempt does.
+func (a *attempt) runErrand(ctx context.Context) {
+	defer close(a.errand.done)
+	var unit string
+	select {
+	case unit = <-a.errand.unit:
+	case <-ctx.Done():
+		a.errand.err = context.Cause(ctx)
+		return
+	}
+	start := time.Now()
+	a.errand.secrets, a.errand.err = a.Source.Fetch(ctx, unit)
+	a.metrics.credentialRequest(a.Source.Name(), credentialResult(a.errand.err), time.Since(start))
+}
+
+func (e *errand) wait(ctx context.Context) (credentials.Credentials, error) {
+	select {
+	case <-e.done:
+		return e.secrets, e.err
+	case <-ctx.Done():
+		return credentials.Credentials{}, context.Cause(ctx)
+	}
+}
+
+// credentials waits for them. A server that is down is waited for: it is not
+// the unit's fault.
+func (a *attempt) credentials(ctx context.Context) error {
+	secrets, err := a.errand.wait(ctx)
+	if err != nil {
+		return err
+	}
+	a.Hold("")
+	if unit := a.dev.MAC().DeviceID(); secrets.DeviceID != unit {
+		return &fault{kindBadAnswer, fmt.Errorf("credentials for %s came instead of those for %s", secrets.DeviceID, unit)}
+	}
+	a.result.Credential = a.Source.Name()
+	return nil
+}
+
+func credentialResult(err error) string {
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.Is(err, credentials.ErrUnauthorized):
+		return "unauthorized"
+	case errors.Is(err, credentials.ErrUnknownUnit):
+		return "unknown_unit"
+	case errors.Is(err, credentials.ErrBadAnswer):
+		return "bad_answer"
+	case errors.Is(err, context.Canceled):
+		return "cancelled"
+	default:
+		return "unavailable"
+	}
+}
+
+func portText(port int) string {
+	if port == 0 {
+		return ""
+	}
+	return strconv.Itoa(port)
+}

@@ -1,0 +1,206 @@
+package station
+
+import (
+	"errors"
+	"fmt"
+
+	"hoptech.co.nz/flashd/flasher"
+	"hoptech.co.nz/flashd/internal/credentials"
+	"hoptech.co.nz/flashd/jobs"
+)
+
+// The kinds of failure that are the station's own. With flasher.Kinds they are
+// all that a record or a metric can hold.
+const (
+	kindAlreadyDone   = "already_done"  // the unit has passed before
+	kindBusy          = "busy"          // the same unit is in another slot
+	kindOtherLayout   = "other_layout"  // the partition table is not this release's
+	kindTemplate      = "template"      // the NVS template does not work for this unit
+	kindStore         = "store"         // the record cannot be written
+	kindStopped       = "stopped"       // flashd was stopped
+	kindSilent        = "silent"        // the unit did not start
+	kindWrongID       = "wrong_id"      // the unit says another Device ID than its MAC
+	kindUnprovisioned = "unprovisioned" // the unit does not find its configuration
+	kindUnauthorized  = "unauthorized"  // the config server refuses the station
+	kindUnavailable   = "unavailable"   // the config server does not answer
+	kindUnknownUnit   = "unknown_unit"  // no credentials for this unit
+	kindBadAnswer     = "bad_answer"    // credentials that cannot be right
+	kindPort          = "port"          // the port cannot be opened
+	kindOther         = "other"         // none of these: a gap in the table below
+)
+
+// Kinds returns every word that can stand as the kind of a failure.
+func Kinds() []string {
+	kinds := []string{kindAlreadyDone, kindBusy, kindOtherLayout, kindTemplate, kindStore, kindStopped, kindSilent,
+		kindWrongID, kindUnprovisioned, kindUnauthorized, kindUnavailable, kindUnknownUnit, kindBadAnswer, kindPort, kindOther}
+	for _, k := range flasher.Kinds {
+		kinds = append(kinds, string(k))
+	}
+	return kinds
+}
+
+// fault is a failure that the station itself found.
+type fault struct {
+	kind string
+	err  error
+}
+
+func (f *fault) Error() string { return f.err.Error() }
+func (f *fault) Unwrap() error { return f.err }
+
+// phaseError says in which phase something failed.
+type phaseError struct {
+	phase string
+	err   error
+}
+
+func (e *phaseError) Error() string { return e.phase + ": " + e.err.Error() }
+func (e *phaseError) Unwrap() error { return e.err }
+
+func phaseOf(err error) string {
+	var e *phaseError
+	if errors.As(err, &e) {
+		return e.phase
+	}
+	return ""
+}
+
+// kindOf finds the one word for a failure.
+func kindOf(err error) string {
+	var f *fault
+	var e *flasher.Error
+	var k flasher.Kind
+	switch {
+	case errors.As(err, &f):
+		return f.kind
+	case errors.Is(err, credentials.ErrUnauthorized):
+		return kindUnauthorized
+	case errors.Is(err, credentials.ErrUnknownUnit):
+		return kindUnknownUnit
+	case errors.Is(err, credentials.ErrBadAnswer):
+		return kindBadAnswer
+	case errors.Is(err, credentials.ErrUnavailable):
+		return kindUnavailable
+	case errors.As(err, &e):
+		return string(e.Kind)
+	case errors.As(err, &k):
+		return string(k)
+	default:
+		return kindOther
+	}
+}
+
+// A rule says what a kind of failure means: whether to try again, whose fault
+// it is, and what the operator is to do.
+type rule struct {
+	kind    string
+	phase   string // "": any
+	outcome jobs.Outcome
+	blame   jobs.Blame
+	retry   bool
+	says    string // in one sentence; "": the error's own words
+	hint    string
+}
+
+const (
+	hintReseat   = "Reseat the board in its slot; if it happens again with other boards, look at the slot's cable, hub and power."
+	hintAside    = "Put the board aside as faulty."
+	hintTakeOut  = "Take the board out."
+	hintEngineer = "Call the engineer: the next board would fail, too."
+)
+
+// rules is looked at from top to bottom; the first that fits counts.
+var rules = []rule{
+	// Nothing is wrong: the unit must not be written.
+	{kind: kindAlreadyDone, outcome: jobs.Refused, blame: jobs.BlameRig, hint: "This board is already done: take it out. To provision it again use flashd rework."},
+	{kind: kindBusy, outcome: jobs.Refused, blame: jobs.BlameRig, hint: hintTakeOut},
+
+	// The rig.
+	{kind: string(flasher.Detached), outcome: jobs.Error, blame: jobs.BlameRig, says: "The board was taken out, or its connection broke.", hint: "Put the board in again; if nobody took it out, look at the slot's cable and hub."},
+	{kind: string(flasher.WrongUnit), outcome: jobs.Error, blame: jobs.BlameRig, hint: "Leave a board in its slot until it is done. Put this one in again."},
+	{kind: string(flasher.NoSync), phase: "connect", outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "No answer from the chip.", hint: "Reseat the board; if it happens again, check the slot's IO0 and EN pins."},
+	{kind: string(flasher.WrongBootMode), outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "The chip starts its application instead of its loader.", hint: "Check the slot's IO0 pin, or hold BOOT while the board is put in."},
+	{kind: string(flasher.NoSync), outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "The chip stopped answering.", hint: hintReseat},
+	{kind: string(flasher.Timeout), phase: "write", outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "The chip stopped answering while its flash was written.", hint: hintReseat},
+	{kind: string(flasher.Timeout), outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "The chip stopped answering.", hint: hintReseat},
+	{kind: string(flasher.BadFrame), outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "What the chip says is garbled.", hint: hintReseat},
+	{kind: string(flasher.IO), outcome: jobs.Error, blame: jobs.BlameRig, retry: true, hint: hintReseat},
+	{kind: kindPort, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Let go of the port in the other program, or call the engineer."},
+	{kind: kindStore, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Look for a full or failing disk, then start flashd again."},
+	{kind: kindTemplate, outcome: jobs.Error, blame: jobs.BlameRig, hint: hintEngineer},
+	{kind: kindUnauthorized, outcome: jobs.Error, blame: jobs.BlameRig, says: "The config server refuses this station's token.", hint: "Give the station a valid token, then start flashd again."},
+	{kind: kindUnavailable, outcome: jobs.Error, blame: jobs.BlameRig, says: "The config server does not answer.", hint: hintEngineer},
+	{kind: kindUnknownUnit, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Put the board aside until it has credentials."},
+	{kind: kindBadAnswer, outcome: jobs.Error, blame: jobs.BlameRig, hint: hintEngineer},
+	{kind: kindOtherLayout, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Allow the rework again with --reflash."},
+	{kind: string(flasher.WrongChip), outcome: jobs.Error, blame: jobs.BlameRig, hint: "This board is not for this release: take it out."},
+	{kind: string(flasher.UnknownChip), outcome: jobs.Error, blame: jobs.BlameRig, hint: "This board is not for this line: take it out."},
+	{kind: string(flasher.Secured), outcome: jobs.Error, blame: jobs.BlameRig, hint: "Plain images would leave it unable to start: take it out and call the engineer."},
+	{kind: string(flasher.BadImage), outcome: jobs.Error, blame: jobs.BlameRig, hint: hintEngineer},
+	{kind: string(flasher.Unsupported), outcome: jobs.Error, blame: jobs.BlameRig, hint: hintEngineer},
+
+	// The unit.
+	{kind: string(flasher.Rejected), outcome: jobs.Fail, blame: jobs.BlameUnit, retry: true, hint: hintAside},
+	{kind: string(flasher.Mismatch), outcome: jobs.Fail, blame: jobs.BlameUnit, retry: true, says: "The flash does not hold what was written.", hint: hintAside},
+	{kind: string(flasher.Blank), outcome: jobs.Fail, blame: jobs.BlameUnit, retry: true, says: "The flash is empty after it was written.", hint: hintAside},
+	{kind: string(flasher.BadFlash), outcome: jobs.Fail, blame: jobs.BlameUnit, retry: true, hint: hintAside},
+	{kind: string(flasher.TooLarge), outcome: jobs.Fail, blame: jobs.BlameUnit, hint: hintAside},
+	{kind: string(flasher.BadMAC), outcome: jobs.Fail, blame: jobs.BlameUnit, hint: hintAside},
+	{kind: kindSilent, outcome: jobs.Fail, blame: jobs.BlameUnit, hint: "Put the board in again; if it stays silent, put it aside as faulty."},
+	{kind: kindWrongID, outcome: jobs.Fail, blame: jobs.BlameUnit, hint: hintAside},
+	{kind: kindUnprovisioned, outcome: jobs.Fail, blame: jobs.BlameUnit, hint: hintEngineer},
+
+	{kind: kindOther, outcome: jobs.Error, blame: jobs.BlameRig, hint: hintEngineer},
+}
+
+// ruleFor returns the first rule that fits err.
+func ruleFor(err error) rule {
+	kind, phase := kindOf(err), phaseOf(err)
+	for _, r := range rules {
+		if r.kind == kind && (r.phase == "" || r.phase == phase) {
+			return r
+		}
+	}
+	return rules[len(rules)-1]
+}
+
+// text puts a failure into one sentence.
+func (r rule) text(err error) string {
+	if r.says != "" {
+		return r.says
+	}
+	var e *phaseError
+	if errors.As(err, &e) {
+		err = e.err
+	}
+	return sentence(err.Error())
+}
+
+// sentence gives an error's words a capital and a full stop.
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	if c := s[0]; 'a' <= c && c <= 'z' {
+		s = string(c-'a'+'A') + s[1:]
+	}
+	if last := s[len(s)-1]; last != '.' && last != '!' && last != '?' {
+		s += "."
+	}
+	return s
+}
+
+// stopsLine reports whether the next unit would meet the same failure, so that
+// none is begun.
+func stopsLine(kind string) bool {
+	return kind == kindUnauthorized || kind == kindStore || kind == kindTemplate
+}
+
+// portFault is for a port that cannot be opened although it is there.
+func portFault(err error) error {
+	var k flasher.Kind
+	if errors.As(err, &k) {
+		return err
+	}
+	return &fault{kindPort, fmt.Errorf("the port cannot be opened: %w", err)}
+}

@@ -1,0 +1,243 @@
+package station
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"hoptech.co.nz/flashd/flasher"
+	"hoptech.co.nz/flashd/internal/firmware"
+	"hoptech.co.nz/flashd/jobs"
+)
+
+// A phase is one named step of every attempt. Its name stands in logs,
+// metrics, the record, the API and on the board.
+type phase struct {
+	name     string
+	limit    time.Duration // 0: as long as it takes
+	share    int           // of the progress bar, in percent
+	firmware bool          // only when the firmware is written, too
+	run      func(*attempt, context.Context) error
+}
+
+// phases is the path of one unit.
+var phases = []phase{
+	{name: "connect", limit: 30 * time.Second, share: 4, run: (*attempt).connect},
+	{name: "identify", limit: 10 * time.Second, share: 1, run: (*attempt).identify},
+	{name: "ledger", limit: 10 * time.Second, share: 1, run: (*attempt).ledger},
+	{name: "attach", limit: 20 * time.Second, share: 4, run: (*attempt).attach},
+	{name: "write", limit: 10 * time.Minute, share: 62, firmware: true, run: (*attempt).write},
+	{name: "verify", limit: 2 * time.Minute, share: 12, firmware: true, run: (*attempt).verify},
+	{name: "credentials", share: 1, run: (*attempt).credentials},
+	{name: "personalize", limit: time.Minute, share: 4, run: (*attempt).personalize},
+	{name: "verify_nvs", limit: 30 * time.Second, share: 2, run: (*attempt).verifyNVS},
+	{name: "reboot", limit: 10 * time.Second, share: 2, run: (*attempt).reboot},
+	{name: "check", limit: 0, share: 7, run: (*attempt).check}, // BootCheck.Limit
+}
+
+// Phases returns the names of all phases, in order.
+func Phases() []string {
+	names := make([]string, len(phases))
+	for i, p := range phases {
+		names[i] = p.name
+	}
+	return names
+}
+
+// connect brings the chip into download mode.
+func (a *attempt) connect(ctx context.Context) error {
+	port, err := a.Open(ctx, a.port)
+	if err != nil {
+		return portFault(err)
+	}
+	a.dev, err = flasher.Connect(ctx, port, flasher.Options{
+		Wiring: flasher.WiringOf(a.port.VID, a.port.PID),
+		Baud:   a.Flasher.Baud, NoStub: a.Flasher.NoStub,
+		Logf: func(format string, args ...any) { a.log.Info(fmt.Sprintf(format, args...)) },
+	})
+	return err
+}
+
+// identify learns which unit it is, and that it is one for this release.
+func (a *attempt) identify(ctx context.Context) error {
+	if err := a.dev.Identify(ctx); err != nil {
+		return err
+	}
+	unit := a.dev.MAC().DeviceID()
+	if known := a.decision.Unit.ID; known != "" && known != unit {
+		return &fault{string(flasher.WrongUnit), fmt.Errorf("unit %s was changed for %s", known, unit)}
+	}
+	a.board.identified(a.slot.Slot, unit, a.dev.Chip().Title)
+	a.log = a.log.With("unit", unit)
+	if chip := a.dev.Chip(); chip != a.plan.chip {
+		return &fault{string(flasher.WrongChip), fmt.Errorf("the unit has the chip %s, release %s is for %s", chip, a.Release.Name, a.plan.chip)}
+	}
+	if security := a.dev.Security(); security != (flasher.Security{}) {
+		return &fault{string(flasher.Secured), fmt.Errorf("the unit has %s enabled", security)}
+	}
+	return nil
+}
+
+// ledger asks the record whether this unit may be written, and has the unit's
+// credentials fetched while its firmware is.
+func (a *attempt) ledger(context.Context) error {
+	if a.decision.Unit.ID == "" {
+		decision, err := a.Store.Identify(a.record.ID, a.dev.MAC().DeviceID(), a.dev.Chip().Name)
+		if err != nil {
+			return &fault{kindStore, err}
+		}
+		a.decision = decision
+	}
+	switch a.decision.Verdict {
+	case jobs.AlreadyPassed:
+		return &fault{kindAlreadyDone, fmt.Errorf("unit %s passed on %s", a.decision.Unit.ID, a.decision.Unit.PassedAt.Format("2 January 2006 at 15:04"))}
+	case jobs.Busy:
+		return &fault{kindBusy, fmt.Errorf("unit %s is being worked on in slot %s", a.dev.MAC().DeviceID(), a.decision.Other.Slot)}
+	}
+	a.errand.send(a.decision.Unit.ID)
+	return nil
+}
+
+// writesFirmware reports whether more than the NVS partition is written.
+func (a *attempt) writesFirmware() bool { return a.decision.Verdict != jobs.ReworkNVS }
+
+// attach makes the flash ready: stub, baud rate, size.
+func (a *attempt) attach(ctx context.Context) error {
+	if err := a.dev.StartStub(ctx); err != nil {
+		return err
+	}
+	if err := a.dev.AttachFlash(ctx); err != nil {
+		return err
+	}
+	if size := a.dev.Flash().Size(); size < a.Release.FlashSize {
+		return &fault{string(flasher.TooLarge), fmt.Errorf("the unit has %d MB of flash, release %s needs %d MB", size>>20, a.Release.Name, a.Release.FlashSize>>20)}
+	}
+	if !a.writesFirmware() {
+		return a.samePartition(ctx)
+	}
+	return nil
+}
+
+// write puts the release into the flash. A unit that was here before may hold
+// some of it already.
+func (a *attempt) write(ctx context.Context) error {
+	before := 0
+	for _, s := range a.plan.segments {
+		held, err := a.holds(ctx, s)
+		if err != nil {
+			return err
+		}
+		if !held {
+			err = a.dev.WriteFlash(ctx, s, func(done, _ int) {
+				part := float64(before+done) / float64(a.plan.bytes)
+				a.board.progress(a.slot.Slot, a.progress(part))
+			})
+			if err != nil {
+				return err
+			}
+			a.countWritten(s)
+		}
+		before += s.Size
+	}
+	return nil
+}
+
+func (a *attempt) holds(ctx context.Context, s *flasher.Packed) (bool, error) {
+	if a.decision.Unit.Attempts <= 1 {
+		return false, nil
+	}
+	return a.dev.Holds(ctx, s)
+}
+
+func (a *attempt) countWritten(s *flasher.Packed) {
+	a.result.Written += int64(s.Size)
+	a.metrics.wrote(s.Size)
+}
+
+// verify has the chip say that it holds the release.
+func (a *attempt) verify(ctx context.Context) error {
+	for _, s := range a.plan.segments {
+		if err := a.verified(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *attempt) verified(ctx context.Context, s *flasher.Packed) error {
+	if err := a.dev.Verify(ctx, s); err != nil {
+		return err
+	}
+	a.result.Verified = append(a.result.Verified, jobs.Region{Name: s.Name, Offset: s.Offset, Size: s.Size})
+	return nil
+}
+
+// samePartition makes sure that the NVS partition of a unit whose firmware
+// stays is where this release has it: else the write would hit something else.
+func (a *attempt) samePartition(ctx context.Context) error {
+	raw, err := a.dev.ReadFlash(ctx, a.plan.table, flasher.PartitionTableSize, nil)
+	if err != nil {
+		return err
+	}
+	table, err := flasher.ParsePartitionTable(raw)
+	if err != nil {
+		return &fault{kindOtherLayout, err}
+	}
+	nvs := a.Release.NVS
+	p, ok := table.Find(nvs.Label)
+	if !ok || p.Offset != nvs.Offset || int(p.Size) != nvs.Size {
+		return &fault{kindOtherLayout, fmt.Errorf("the unit's partition table has no %q of %#x bytes at %#x", nvs.Label, nvs.Size, nvs.Offset)}
+	}
+	return nil
+}
+
+// personalize gives the unit its own NVS partition.
+func (a *attempt) personalize(ctx context.Context) error {
+	secrets, err := a.errand.wait(ctx)
+	if err != nil {
+		return err
+	}
+	image, err := a.Release.NVSImage(firmware.Values{
+		firmware.DeviceID: secrets.DeviceID,
+		firmware.MQTTUser: secrets.MQTTUser,
+		firmware.MQTTPass: secrets.MQTTPassword.Reveal(),
+		firmware.MQTTHost: secrets.MQTTHost,
+		firmware.MQTTPort: portText(secrets.MQTTPort),
+	})
+	if err != nil {
+		return &fault{kindTemplate, err}
+	}
+	if a.nvs, err = flasher.Pack(a.Release.NVS.Label, a.Release.NVS.Offset, image); err != nil {
+		return err
+	}
+	// These secrets are this MAC's and no other's.
+	if err := a.dev.ConfirmMAC(ctx); err != nil {
+		return err
+	}
+	if err := a.dev.WriteFlash(ctx, a.nvs, nil); err != nil {
+		return err
+	}
+	a.countWritten(a.nvs)
+	return nil
+}
+
+func (a *attempt) verifyNVS(ctx context.Context) error { return a.verified(ctx, a.nvs) }
+
+// reboot starts what was written. A port without a reset line leaves that to
+// whoever holds the board, and the boot check with it.
+func (a *attempt) reboot(ctx context.Context) error {
+	a.rebooting.Store(true)
+	err := a.dev.Reboot(ctx)
+	if !a.dev.HasResetLine() {
+		a.result.BootCheckOff = true
+		a.log.Warn("the port has no reset line: the boot check is left out")
+		if errors.Is(err, flasher.Unsupported) {
+			return nil
+		}
+	}
+	if errors.Is(err, flasher.Detached) {
+		return nil // a USB device of its own goes away with its chip; check waits for it
+	}
+	return err
+}

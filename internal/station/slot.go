@@ -1,0 +1,68 @@
+package station
+
+import (
+	"context"
+
+	"hoptech.co.nz/flashd/internal/hotplug"
+)
+
+// slot is one nest of the fixture.
+type slot struct {
+	Slot
+	station  *Station
+	presence *presence     // nil until something was seen there
+	again    chan struct{} // receives when the unit in the slot may be begun once more
+}
+
+// loop works on one unit after the other. accept ends when no unit is to be
+// begun any more, work when those under way are to be abandoned.
+func (sl *slot) loop(accept, work context.Context) {
+	for {
+		if _, err := sl.presence.until(accept, present); err != nil {
+			return
+		}
+		if !sl.station.quota.take(accept) {
+			return
+		}
+		// The unit may have gone, or been changed, while the quota was full.
+		device, _ := sl.presence.get()
+		if device == nil || sl.station.Ready() != nil {
+			sl.station.quota.settle(false)
+			if device != nil { // the line has stopped: nothing to do here but wait
+				<-accept.Done()
+				return
+			}
+			continue
+		}
+		select {
+		case <-sl.again: // said before this attempt, which is what it asked for
+		default:
+		}
+		a := newAttempt(sl, *device)
+		sl.station.quota.settle(a.run(work))
+		if !sl.linger(accept, a.port) {
+			return
+		}
+	}
+}
+
+// linger shows how the attempt ended until the unit is gone, or may be begun
+// once more. The port may be another by now than it was before the reboot.
+func (sl *slot) linger(ctx context.Context, port hotplug.Device) bool {
+	ctx, leave := context.WithCancel(ctx)
+	defer leave()
+	gone := make(chan error, 1)
+	go func() {
+		_, err := sl.presence.until(ctx, other(port))
+		gone <- err
+	}()
+	select {
+	case err := <-gone:
+		if err == nil {
+			sl.station.board.left(sl.Slot)
+		}
+		return err == nil
+	case <-sl.again:
+		return true
+	}
+}

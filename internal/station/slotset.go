@@ -1,0 +1,58 @@
+package station
+
+import "sync"
+
+// slotSet finds slots by their path.
+type slotSet struct {
+	station *Station
+	fixed   bool // only the configured slots count
+
+	mu     sync.Mutex
+	byPath map[string]*slot
+}
+
+func (s *Station) newSlots() *slotSet {
+	set := &slotSet{station: s, byPath: map[string]*slot{}, fixed: len(s.Slots) > 0}
+	for _, c := range s.Slots {
+		set.byPath[c.Path] = set.newSlot(c)
+	}
+	return set
+}
+
+func (set *slotSet) newSlot(s Slot) *slot {
+	return &slot{Slot: s, station: set.station, again: make(chan struct{}, 1)}
+}
+
+// find returns the slot at path, and whether it is used for the first time.
+// Devices elsewhere are none of the station's business.
+func (set *slotSet) find(path string) (_ *slot, isNew bool) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	sl, ok := set.byPath[path]
+	if !ok {
+		if set.fixed {
+			set.station.Log.Debug("not a slot", "path", path)
+			return nil, false
+		}
+		sl = set.newSlot(Slot{Path: path, Name: path})
+		set.byPath[path] = sl
+		set.station.board.add(sl.Slot)
+	}
+	if sl.presence == nil {
+		sl.presence = newPresence()
+		return sl, true
+	}
+	return sl, false
+}
+
+// retry begins the unit that lingers at path once more.
+func (set *slotSet) retry(path string) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	if sl := set.byPath[path]; sl != nil {
+		select {
+		case sl.again <- struct{}{}:
+		default: // told already
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package station
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"hoptech.co.nz/flashd/flasher"
+	"hoptech.co.nz/flashd/internal/credentials"
+	"hoptech.co.nz/flashd/internal/firmware"
+	"hoptech.co.nz/flashd/internal/hotplug"
+	"hoptech.co.nz/flashd/jobs"
+)
+
+// Config is all that a station needs. Every field without a remark is required.
+type Config struct {
+	Name    string // of the station, shown to people
+	Version string // of flashd, recorded with every attempt
+	Store   *jobs.Store
+	Release *firmware.Release
+	Source  credentials.Source
+	Open    func(context.Context, hotplug.Device) (flasher.Port, error)
+
+	Slots     []Slot        // in fixture order; none: every device is a slot of its own
+	Flasher   FlasherConfig // how to talk to chips
+	BootCheck BootCheck
+	Units     int                   // stop after that many finished units; 0: never
+	Grace     time.Duration         // what running attempts get when the station is stopped
+	Simulated bool                  // the units are simulated chips
+	Registry  prometheus.Registerer // nil: no metrics
+	Log       *slog.Logger
+}
+
+// Slot is one nest of the fixture: a place on the USB tree with a name.
+type Slot struct {
+	Path string // USB topology path: "1-1.2"
+	Name string // as written beside it
+}
+
+// FlasherConfig says how chips are talked to.
+type FlasherConfig struct {
+	Baud   int  // for UARTs, in bits per second; 0: 115200
+	NoStub bool // use the ROM loader only
+}
+
+// BootCheck says whether a unit has to start and say its Device ID.
+type BootCheck struct {
+	Enabled bool
+	Limit   time.Duration // what it gets for that
+}
+
+// Station is a running line.
+type Station struct {
+	Config
+	plan    plan // the release made ready for the wire
+	metrics *metrics
+	board   *board // what people see
+	quota   *quota // how many more units to do
+	halt    halt   // why no unit is begun any more
+	slots   *slotSet
+}
+
+// New makes everything ready that is the same for all units.
+func New(cfg Config) (*Station, error) {
+	plan, err := newPlan(cfg.Release)
+	if err != nil {
+		return nil, fmt.Errorf("release %s: %w", cfg.Release.Name, err)
+	}
+	if cfg.Registry == nil {
+		cfg.Registry = prometheus.NewRegistry()
+	}
+	s := &Station{
+		Config:  cfg,
+		plan:    plan,
+		metrics: newMetrics(cfg.Registry),
+		quota:   newQuota(cfg.Units),
+		halt:    halt{set: make(chan struct{})},
+	}
+	s.metrics.setSource(cfg.Source.Name())
+	s.metrics.setBuild(cfg.Version, cfg.Release.Name)
+	s.board = newBoard(s.header(), cfg.Slots, s.metrics)
+	s.slots = s.newSlots()
+	return s, nil
+}
+
+func (s *Station) header() View {
+	return View{
+		Station: s.Name, Release: s.Release.Name, Version: s.Version,
+		Simulated: s.Simulated, Started: time.Now(),
+	}
+}
+
+// Run works on the units that events announce until ctx ends, the quota of
+// units is done, or the events end. Attempts that are under way then get
+// Grace to finish; those that do not are abandoned, recorded as aborted, and
+// named in the log.
+func (s *Station) Run(ctx context.Context, events <-chan hotplug.Event) error {
+	work, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer abandon(nil)
+	accept, stop := context.WithCancel(ctx)
+	defer stop()
+
+	// A daemon goes on showing why it has stopped; a run of so many units ends.
+	var halted <-chan struct{}
+	if s.Units > 0 {
+		halted = s.halt.set
+	}
+	slots := s.slots
+	var wg sync.WaitGroup
+	for {
+		select {
+		case event, ok := <-events:
+			if !ok {
+				stop()
+				wg.Wait()
+				return nil
+			}
+			if slot, isNew := slots.find(event.Device.Path); slot != nil {
+				if isNew {
+					wg.Go(func() { slot.loop(accept, work) })
+				}
+				slot.presence.set(event)
+			}
+		case <-s.quota.done:
+			stop()
+			wg.Wait()
+			return nil
+		case <-halted:
+			stop()
+			wg.Wait()
+			return s.Ready()
+		case <-ctx.Done():
+			return s.windDown(&wg, abandon)
+		}
+	}
+}
+
+// windDown waits for the attempts under way, but not for ever.
+func (s *Station) windDown(wg *sync.WaitGroup, abandon context.CancelCauseFunc) error {
+	timer := time.AfterFunc(s.Grace, func() { abandon(errStopped) })
+	defer timer.Stop()
+	wg.Wait()
+	return nil
+}
+
+// errStopped ends attempts that do not finish in time when the station stops.
+var errStopped = fmt.Errorf("the station was stopped")
