@@ -53,7 +53,7 @@ func ReadBatch(template, values io.Reader, opts *BatchOptions) ([]BatchUnit, err
 	}
 	id := slices.Index(table[0].fields, opts.IDColumn)
 	if opts.IDColumn != "" && id < 0 {
-		return nil, fmt.Errorf("values: there is no column %s to name the units by; choose one of the first row: %w", quote(opts.IDColumn), ErrCSV)
+		return nil, fmt.Errorf("%w: values: there is no column %s to name the units by; choose one of the first row", ErrCSV, quote(opts.IDColumn))
 	}
 	var units []BatchUnit
 	for n, row := range table[1:] {
@@ -105,7 +105,7 @@ func readTemplate(r io.Reader) ([]templateKey, error) {
 			cells = cells[:3]
 		}
 		if len(cells) != 3 {
-			return nil, fmt.Errorf("row %d: %d columns; write key,type,encoding and, if all units share the value, REPEAT: %w", row.line, len(cells), ErrCSV)
+			return nil, fmt.Errorf("%w: row %d: %d columns; write key,type,encoding and, if all units share the value, REPEAT", ErrCSV, row.line, len(cells))
 		}
 		keys = append(keys, templateKey{line: row.line, key: cells[0], kind: cells[1], encoding: cells[2], repeat: repeat, column: -1})
 	}
@@ -119,11 +119,11 @@ func readTable(r io.Reader) ([]csvRow, error) {
 		return nil, err
 	}
 	if len(rows) < 2 {
-		return nil, fmt.Errorf("there is no unit; write a row of keys and then a row for each unit: %w", ErrCSV)
+		return nil, fmt.Errorf("%w: there is no unit; write a row of keys and then a row for each unit", ErrCSV)
 	}
 	for _, row := range rows {
 		if len(row.fields) != len(rows[0].fields) {
-			return nil, fmt.Errorf("row %d: %d values for %d keys; give every key one: %w", row.line, len(row.fields), len(rows[0].fields), ErrCSV)
+			return nil, fmt.Errorf("%w: row %d: %d values for %d keys; give every key one", ErrCSV, row.line, len(row.fields), len(rows[0].fields))
 		}
 	}
 	return rows, nil
@@ -148,7 +148,7 @@ func matchColumns(keys []templateKey, columns []string) error {
 		}
 		next := slices.Index(columns[at:], k.key)
 		if next < 0 {
-			return fmt.Errorf("template: row %d: key %s has no column in the values file, or not in the order of the template; add it: %w", k.line, quote(k.key), ErrCSV)
+			return fmt.Errorf("%w: template: row %d: key %s has no column in the values file, or not in the order of the template; add it", ErrCSV, k.line, quote(k.key))
 		}
 		k.column = at + next
 		at = k.column + 1

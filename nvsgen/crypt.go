@@ -54,14 +54,14 @@ func (k *Keys) encrypt(image []byte) {
 // erases every entry and reports success.
 func checkKeys(image []byte, c *cipher) error {
 	if readable, written := countReadable(image, c); written > 0 && readable == 0 {
-		return fmt.Errorf("none of the entries can be read with these keys; take the keys that the partition was made with: %w", ErrWrongKeys)
+		return fmt.Errorf("%w: none of the entries can be read with these keys; take the keys that the partition was made with", ErrWrongKeys)
 	}
 	return nil
 }
 
 func checkSize(image []byte) error {
 	if len(image) == 0 || len(image)%PageSize != 0 {
-		return fmt.Errorf("an image of %d bytes is no multiple of %d; read the partition whole: %w", len(image), PageSize, ErrSize)
+		return fmt.Errorf("%w: an image of %d bytes is no multiple of %d; read the partition whole", ErrSize, len(image), PageSize)
 	}
 	return nil
 }

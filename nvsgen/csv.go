@@ -54,7 +54,7 @@ func readRows(rows []csvRow, opts *CSVOptions) ([]Entry, error) {
 		opts = &CSVOptions{}
 	}
 	if len(rows) == 0 {
-		return nil, fmt.Errorf("the file is empty; begin it with key,type,encoding,value: %w", ErrCSV)
+		return nil, fmt.Errorf("%w: the file is empty; begin it with key,type,encoding,value", ErrCSV)
 	}
 	columns, err := findColumns(rows[0])
 	if err != nil {
@@ -80,7 +80,7 @@ func findColumns(header csvRow) (csvColumns, error) {
 	var c csvColumns
 	for i, name := range columnNames {
 		if c[i] = slices.Index(header.fields, name); c[i] < 0 {
-			return c, fmt.Errorf("row %d: there is no column %q; the first row has to be key,type,encoding,value: %w", header.line, name, ErrCSV)
+			return c, fmt.Errorf("%w: row %d: there is no column %q; the first row has to be key,type,encoding,value", ErrCSV, header.line, name)
 		}
 	}
 	return c, nil
@@ -123,7 +123,7 @@ func (c *csvReader) read(row csvRow, columns csvColumns) error {
 		return nil
 	}
 	if have < len(cells) {
-		return fail(fmt.Errorf("the row has %d of the columns key,type,encoding,value; write all four: %w", have, ErrCSV))
+		return fail(fmt.Errorf("%w: the row has %d of the columns key,type,encoding,value; write all four", ErrCSV, have))
 	}
 	data, err := c.load(kind, value)
 	if err != nil {
@@ -134,7 +134,7 @@ func (c *csvReader) read(row csvRow, columns csvColumns) error {
 		return fail(err)
 	}
 	if c.namespaceRow == 0 {
-		return fail(fmt.Errorf("no namespace row comes before it; put one above: %w", ErrNoNamespace))
+		return fail(fmt.Errorf("%w: no namespace row comes before it; put one above", ErrNoNamespace))
 	}
 	e := Entry{Namespace: c.namespace, Key: key, Value: v, row: row.line}
 	if err := e.check(version2); err != nil {
@@ -165,7 +165,7 @@ func (c *csvReader) load(kind, value string) ([]byte, error) {
 		defer f.Close()
 		return io.ReadAll(f)
 	default:
-		return nil, fmt.Errorf("type %q is none of namespace, data and file: %w", kind, ErrCSV)
+		return nil, fmt.Errorf("%w: the type is unknown; use namespace, data or file", ErrCSV)
 	}
 }
 

@@ -18,7 +18,7 @@ type csvRow struct {
 // with Python's, a quoted field has to end.
 func scanCSV(text string, comment byte) ([]csvRow, error) {
 	if strings.HasPrefix(text, "\uFEFF") {
-		return nil, fmt.Errorf("row 1: the file begins with a byte order mark; save it as UTF-8 without: %w", ErrCSV)
+		return nil, fmt.Errorf("%w: row 1: the file begins with a byte order mark; save it as UTF-8 without", ErrCSV)
 	}
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	text = strings.ReplaceAll(text, "\r", "\n")
@@ -68,12 +68,12 @@ func scanField(text string) (field, rest string, err error) {
 	for text = text[1:]; ; text = text[1:] {
 		part, after, closed := strings.Cut(text, `"`)
 		if !closed {
-			return "", "", fmt.Errorf("a quoted value does not end; close it with a quotation mark: %w", ErrCSV)
+			return "", "", fmt.Errorf("%w: a quoted value does not end; close it with a quotation mark", ErrCSV)
 		}
 		b.WriteString(part)
 		if !strings.HasPrefix(after, `"`) {
 			if after != "" && after[0] != ',' && after[0] != '\n' {
-				return "", "", fmt.Errorf("text follows a closing quotation mark; write a quotation mark inside a quoted value twice: %w", ErrCSV)
+				return "", "", fmt.Errorf("%w: text follows a closing quotation mark; write a quotation mark inside a quoted value twice", ErrCSV)
 			}
 			return b.String(), after, nil
 		}

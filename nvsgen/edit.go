@@ -10,7 +10,7 @@ import (
 // behind the others.
 func (p *Partition) Set(e Entry) error {
 	if e.Value == nil {
-		return fmt.Errorf("%v has no value to set: %w", e, ErrBadValue)
+		return fmt.Errorf("%w: %v has no value to set", ErrBadValue, e)
 	}
 	if err := e.check(p.version); err != nil {
 		return &EntryError{Namespace: e.Namespace, Key: e.Key, Err: err}
@@ -57,7 +57,7 @@ func (e Entry) sameKey(o Entry) bool {
 // still in it gets lost.
 func (p *Partition) Image() ([]byte, error) {
 	if p.unreadable {
-		return nil, fmt.Errorf("no entry of the partition could be read; open it with its keys: %w", ErrWrongKeys)
+		return nil, fmt.Errorf("%w: no entry of the partition could be read; open it with its keys", ErrWrongKeys)
 	}
 	hadFreePage := !errors.Is(p.Refused, ErrNoFreePage)
 	if p.Refused != nil && hadFreePage {

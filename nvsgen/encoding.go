@@ -12,14 +12,14 @@ import (
 )
 
 // ParseValue reads the text of a value in an encoding of [ReadCSV]. No error
-// holds the text itself.
+// holds the text, nor the encoding: somebody may have swapped the two.
 func ParseValue(encoding, text string) (Value, error) { return decodeValue(encoding, []byte(text)) }
 
 func decodeValue(encoding string, data []byte) (Value, error) {
 	switch encoding = strings.ToLower(encoding); encoding {
 	case "string":
 		if !utf8.Valid(data) {
-			return nil, fmt.Errorf("the string is not UTF-8; convert the file, or use encoding binary: %w", ErrBadValue)
+			return nil, fmt.Errorf("%w: the string is not UTF-8; convert the file, or use encoding binary", ErrBadValue)
 		}
 		return Text(data), nil
 	case "binary":
@@ -38,11 +38,11 @@ func decodeValue(encoding string, data []byte) (Value, error) {
 func decodeHex(data []byte) (Value, error) {
 	data = bytes.TrimSpace(data)
 	if len(data)%2 != 0 {
-		return nil, fmt.Errorf("%d hexadecimal digits; write two for each byte: %w", len(data), ErrBadValue)
+		return nil, fmt.Errorf("%w: %d hexadecimal digits; write two for each byte", ErrBadValue, len(data))
 	}
 	out := make([]byte, len(data)/2)
 	if _, err := hex.Decode(out, data); err != nil {
-		return nil, fmt.Errorf("the value is not hexadecimal; use 0-9 and a-f only: %w", ErrBadValue)
+		return nil, fmt.Errorf("%w: the value is not hexadecimal; use 0-9 and a-f only", ErrBadValue)
 	}
 	return Bytes(out), nil
 }
@@ -52,7 +52,7 @@ func decodeBase64(data []byte) (Value, error) {
 	out := make([]byte, base64.StdEncoding.DecodedLen(len(data)))
 	n, err := base64.StdEncoding.Decode(out, data)
 	if err != nil {
-		return nil, fmt.Errorf("the value is not base64; use A-Z, a-z, 0-9, + and /, with = at the end to a multiple of 4: %w", ErrBadValue)
+		return nil, fmt.Errorf("%w: the value is not base64; use A-Z, a-z, 0-9, + and /, with = at the end to a multiple of 4", ErrBadValue)
 	}
 	return Bytes(out[:n]), nil
 }
@@ -61,7 +61,7 @@ func decodeBase64(data []byte) (Value, error) {
 // and with blob_sz_fill the length of the value before it, in 4 bytes
 // little-endian.
 func decodeFill(name, args string, data []byte) (Value, error) {
-	bad := fmt.Errorf("encoding %q is not of the form blob_fill(LEN;0xHH) or blob_sz_fill(LEN;0xHH): %w", name+"("+args, ErrCSV)
+	bad := fmt.Errorf("%w: the encoding is not of the form blob_fill(LEN;0xHH) or blob_sz_fill(LEN;0xHH)", ErrCSV)
 	args, closed := strings.CutSuffix(args, ")")
 	number, filler, two := strings.Cut(args, ";0x")
 	n, err := strconv.ParseUint(number, 10, 32)
@@ -70,10 +70,10 @@ func decodeFill(name, args string, data []byte) (Value, error) {
 		return nil, bad
 	}
 	if n > MaxBlobLen {
-		return nil, fmt.Errorf("a blob of %d bytes, the limit is %d; split it over several keys: %w", n, MaxBlobLen, ErrValueTooLong)
+		return nil, fmt.Errorf("%w: a blob of %d bytes, the limit is %d; split it over several keys", ErrValueTooLong, n, MaxBlobLen)
 	}
 	if uint64(len(data)) > n {
-		return nil, fmt.Errorf("the value has %d bytes, more than the %d of its encoding; make that larger: %w", len(data), n, ErrValueTooLong)
+		return nil, fmt.Errorf("%w: the value has %d bytes, more than the %d of its encoding; make that larger", ErrValueTooLong, len(data), n)
 	}
 	var out []byte
 	switch name {
@@ -92,7 +92,7 @@ func decodeFill(name, args string, data []byte) (Value, error) {
 func parseInteger(encoding, text string) (Value, error) {
 	t, ok := integerTypes[encoding]
 	if !ok {
-		return nil, fmt.Errorf("encoding %q is none of u8, i8, u16, i16, u32, i32, u64, i64, string, binary, hex2bin, base64; use one of them: %w", encoding, ErrCSV)
+		return nil, fmt.Errorf("%w: the encoding is unknown; use u8, i8, u16, i16, u32, i32, u64, i64, string, binary, hex2bin or base64", ErrCSV)
 	}
 	digits := strings.TrimSpace(text)
 	negative := strings.HasPrefix(digits, "-")
@@ -100,12 +100,12 @@ func parseInteger(encoding, text string) (Value, error) {
 		digits = digits[1:]
 	}
 	if !decimal(digits) {
-		return nil, fmt.Errorf("the value is not a decimal integer; use digits only, with a minus sign if need be: %w", ErrBadValue)
+		return nil, fmt.Errorf("%w: the value is not a decimal integer; use digits only, with a minus sign if need be", ErrBadValue)
 	}
 	magnitude, err := strconv.ParseUint(strings.ReplaceAll(digits, "_", ""), 10, 64)
 	lowest, highest := integerRange(t)
 	if err != nil || !negative && magnitude > highest || negative && magnitude > lowest {
-		return nil, fmt.Errorf("the number is out of range; %s holds %s to %d: %w", encoding, minus(lowest), highest, ErrBadValue)
+		return nil, fmt.Errorf("%w: the number is out of range; %s holds %s to %d", ErrBadValue, encoding, minus(lowest), highest)
 	}
 	if negative {
 		magnitude = -magnitude

@@ -92,10 +92,10 @@ func (e Entry) check(version byte) error {
 
 func checkName(name string) error {
 	if len(name) > MaxKeyLen {
-		return fmt.Errorf("%s has %d bytes, the limit is %d; choose a shorter name: %w", quote(name), len(name), MaxKeyLen, ErrNameTooLong)
+		return fmt.Errorf("%w: %s has %d bytes, the limit is %d; choose a shorter name", ErrNameTooLong, quote(name), len(name), MaxKeyLen)
 	}
 	if strings.ContainsRune(name, 0) {
-		return fmt.Errorf("%q holds a NUL, where the firmware ends it; choose a name without: %w", name, ErrBadName)
+		return fmt.Errorf("%w: %q holds a NUL, where the firmware ends it; choose a name without", ErrBadName, name)
 	}
 	return nil
 }
@@ -106,10 +106,10 @@ func checkText(v Text, version byte) error {
 		limit, remedy = MaxLenV1-1, "use version 2"
 	}
 	if len(v) > limit {
-		return fmt.Errorf("the string has %d bytes, the limit is %d; %s: %w", len(v), limit, remedy, ErrValueTooLong)
+		return fmt.Errorf("%w: the string has %d bytes, the limit is %d; %s", ErrValueTooLong, len(v), limit, remedy)
 	}
 	if strings.ContainsRune(string(v), 0) {
-		return fmt.Errorf("the string holds a NUL, where the firmware ends it; store it as a blob (encoding binary): %w", ErrBadValue)
+		return fmt.Errorf("%w: the string holds a NUL, where the firmware ends it; store it as a blob (encoding binary)", ErrBadValue)
 	}
 	return nil
 }
@@ -120,7 +120,7 @@ func checkBytes(v Bytes, version byte) error {
 		limit, remedy = MaxLenV1, "use version 2"
 	}
 	if len(v) > limit {
-		return fmt.Errorf("the blob has %d bytes, the limit is %d; %s: %w", len(v), limit, remedy, ErrValueTooLong)
+		return fmt.Errorf("%w: the blob has %d bytes, the limit is %d; %s", ErrValueTooLong, len(v), limit, remedy)
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func (p *flashPage) load() error {
 		return nil
 	}
 	if p.raw[8] < version2 {
-		return fmt.Errorf("page %d has version byte %#02x, newer than %#02x: %w", p.number, p.raw[8], version2, ErrNewVersion)
+		return fmt.Errorf("%w: page %d has version byte %#02x, newer than %#02x", ErrNewVersion, p.number, p.raw[8], version2)
 	}
 	p.seq, p.version, p.state = binary.LittleEndian.Uint32(p.raw[4:]), p.raw[8], state
 	switch state {

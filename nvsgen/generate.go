@@ -39,7 +39,7 @@ func Generate(entries []Entry, size int, opts *Options) ([]byte, error) {
 		return nil, err
 	}
 	if size <= 0 || size%PageSize != 0 {
-		return nil, fmt.Errorf("size %d (%#x) is no positive multiple of %d; take the size of the nvs row in the partition table: %w", size, size, PageSize, ErrSize)
+		return nil, fmt.Errorf("%w: size %d (%#x) is no positive multiple of %d; take the size of the nvs row in the partition table", ErrSize, size, size, PageSize)
 	}
 	readOnly := opts.ReadOnly || size < MinSize
 	spare := 1 // the firmware moves live entries there before it erases a page
@@ -68,6 +68,6 @@ func versionByte(v int) (byte, error) {
 	case 0, 2:
 		return version2, nil
 	default:
-		return 0, fmt.Errorf("version %d: choose 1 or 2: %w", v, ErrVersion)
+		return 0, fmt.Errorf("%w: version %d: choose 1 or 2", ErrVersion, v)
 	}
 }

@@ -39,13 +39,13 @@ func NewKeys() *Keys {
 //	68  0xFF to the end of the page
 func ParseKeys(partition []byte) (*Keys, error) {
 	if len(partition) < 68 {
-		return nil, fmt.Errorf("%d bytes; a keys partition has %d: %w", len(partition), KeysSize, ErrKeys)
+		return nil, fmt.Errorf("%w: %d bytes; a keys partition has %d", ErrKeys, len(partition), KeysSize)
 	}
 	if bytes.Equal(partition[:68], blankPage[:68]) {
-		return nil, fmt.Errorf("the keys partition is blank; generate keys first: %w", ErrKeys)
+		return nil, fmt.Errorf("%w: the keys partition is blank; generate keys first", ErrKeys)
 	}
 	if binary.LittleEndian.Uint32(partition[64:]) != checksum(partition[:64]) {
-		return nil, fmt.Errorf("the checksum of the keys is wrong; take another copy of the keys file: %w", ErrKeys)
+		return nil, fmt.Errorf("%w: the checksum of the keys is wrong; take another copy of the keys file", ErrKeys)
 	}
 	var k Keys
 	copy(k.data[:], partition)
@@ -67,7 +67,7 @@ func (k *Keys) Marshal() []byte {
 // partition.
 func DeriveKeys(hmacKey []byte) (*Keys, error) {
 	if len(hmacKey) != hmacKeyLen {
-		return nil, fmt.Errorf("the HMAC key has %d bytes, it needs %d: %w", len(hmacKey), hmacKeyLen, ErrKeys)
+		return nil, fmt.Errorf("%w: the HMAC key has %d bytes, it needs %d", ErrKeys, len(hmacKey), hmacKeyLen)
 	}
 	// The messages are constants of ESP-IDF (nvs_sec_provider.c).
 	return &Keys{

@@ -164,7 +164,7 @@ func (p *flashPage) moveTo(target *flashPage) error {
 		}
 		head := p.read(i)
 		if head.span() < 1 || i+head.span() > EntriesPerPage {
-			return fmt.Errorf("page %d, entry %d: the span is %d: %w", p.number, i, head.span(), ErrDamaged)
+			return fmt.Errorf("%w: page %d, entry %d: the span is %d", ErrDamaged, p.number, i, head.span())
 		}
 		target.firstUsed = min(target.firstUsed, target.next)
 		target.index = append(target.index, indexed{head.hash(), target.next})

@@ -52,9 +52,10 @@ func (w *writer) writeAll(entries []Entry, limit, spare int) error {
 		return nil
 	}
 	e := entries[over]
-	return &EntryError{Index: over, Row: e.row, Namespace: e.Namespace, Key: e.Key, Err: fmt.Errorf(
-		"the partition of %#x bytes has %d pages of %d entries for data, and the values need %d pages; make it %#x bytes, or store less: %w",
-		(limit+spare)*PageSize, limit, EntriesPerPage, w.pages(), (w.pages()+spare)*PageSize, ErrFull)}
+	err := fmt.Errorf(
+		"%w: the partition of %#x bytes has %d pages of %d entries for data, and the values need %d pages; make it %#x bytes, or store less",
+		ErrFull, (limit+spare)*PageSize, limit, EntriesPerPage, w.pages(), (w.pages()+spare)*PageSize)
+	return &EntryError{Index: over, Row: e.row, Namespace: e.Namespace, Key: e.Key, Err: err}
 }
 
 func (w *writer) write(i int, entries []Entry) error {
@@ -68,7 +69,7 @@ func (w *writer) write(i int, entries []Entry) error {
 	}
 	id := keyOf{ns, e.Key}
 	if first, dup := w.seen[id]; dup {
-		return fmt.Errorf("the namespace has this key already from %s; remove one of the two: %w", nameRow(first, entries[first]), ErrDuplicateKey)
+		return fmt.Errorf("%w: the namespace has this key already from %s; remove one of the two", ErrDuplicateKey, nameRow(first, entries[first]))
 	}
 	w.seen[id] = i
 	w.scratch = e.Value.appendTo(w.scratch[:0])
@@ -98,10 +99,10 @@ func (w *writer) namespace(e Entry) (byte, error) {
 		return ns, nil
 	}
 	if e.Namespace == "" && e.Value != nil {
-		return 0, fmt.Errorf("the key has no namespace; name one: %w", ErrNoNamespace)
+		return 0, fmt.Errorf("%w: the key has no namespace; name one", ErrNoNamespace)
 	}
 	if len(w.namespaces) == MaxNamespaces {
-		return 0, fmt.Errorf("this is namespace number %d, the limit is %d; put keys together: %w", MaxNamespaces+1, MaxNamespaces, ErrTooManyNamespaces)
+		return 0, fmt.Errorf("%w: this is namespace number %d, the limit is %d; put keys together", ErrTooManyNamespaces, MaxNamespaces+1, MaxNamespaces)
 	}
 	ns := byte(len(w.namespaces) + 1)
 	w.namespaces[e.Namespace] = ns
