@@ -1,0 +1,162 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"hoptech.co.nz/flashd/jobs"
+)
+
+func (s *server) status(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, s.Source.View())
+}
+
+func (s *server) slots(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, s.Source.View().Slots)
+}
+
+func (s *server) units(w http.ResponseWriter, _ *http.Request) {
+	answerList(w, s.Store.Units())
+}
+
+func (s *server) unit(w http.ResponseWriter, r *http.Request) {
+	id, err := unitID(r.PathValue("id"))
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error(), "")
+		return
+	}
+	u, err := s.Store.Unit(id)
+	if err != nil {
+		failStore(w, err)
+		return
+	}
+	answer(w, http.StatusOK, u)
+}
+
+func (s *server) attempts(w http.ResponseWriter, r *http.Request) {
+	f, err := filterOf(r.URL.Query())
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error(), "")
+		return
+	}
+	answerList(w, s.Store.Attempts(f))
+}
+
+// failStore answers with what the store said.
+func failStore(w http.ResponseWriter, err error) {
+	switch {
+	case errors.Is(err, jobs.ErrNoUnit):
+		fail(w, http.StatusNotFound, err.Error(), "flashd units lists those that the station has seen.")
+	case errors.Is(err, jobs.ErrNotPassed):
+		fail(w, http.StatusConflict, err.Error(), "")
+	default:
+		fail(w, http.StatusInternalServerError, err.Error(), "")
+	}
+}
+
+var unitRE = regexp.MustCompile(`^[0-9A-F]{12}$`)
+
+// unitID reads a device ID, also one written as a MAC, in any case.
+func unitID(s string) (string, error) {
+	id := strings.ToUpper(strings.NewReplacer(":", "", "-", "").Replace(s))
+	if !unitRE.MatchString(id) {
+		return "", fmt.Errorf("unit %.40q: want 12 hex digits, such as A1B2C3D4E5F6", s)
+	}
+	return id, nil
+}
+
+// The names of a filter's fields in a query.
+const (
+	qUnit    = "unit"
+	qSlot    = "slot"
+	qOutcome = "outcome"
+	qRelease = "release"
+	qOpen    = "open"
+	qSince   = "since"
+	qUntil   = "until"
+	qLimit   = "limit"
+)
+
+var queryFields = []string{qUnit, qSlot, qOutcome, qRelease, qOpen, qSince, qUntil, qLimit}
+
+// filterOf reads a filter. What it does not know is an error: a misspelt
+// filter that is ignored selects everything.
+func filterOf(q url.Values) (f jobs.Filter, err error) {
+	for name := range q {
+		if !slices.Contains(queryFields, name) {
+			return f, fmt.Errorf("no filter %.40q: there are %s", name, strings.Join(queryFields, ", "))
+		}
+	}
+	f = jobs.Filter{Slot: q.Get(qSlot), Release: q.Get(qRelease), Outcome: jobs.Outcome(q.Get(qOutcome))}
+	if f.Outcome != "" && !slices.Contains(jobs.Outcomes, f.Outcome) {
+		return f, fmt.Errorf("outcome %.40q: want one of %q", f.Outcome, jobs.Outcomes)
+	}
+	if v := q.Get(qUnit); v != "" {
+		if f.Unit, err = unitID(v); err != nil {
+			return f, err
+		}
+	}
+	if v := q.Get(qOpen); v != "" {
+		if f.Open, err = strconv.ParseBool(v); err != nil {
+			return f, fmt.Errorf("open %.40q: want true or false", v)
+		}
+	}
+	if v := q.Get(qLimit); v != "" {
+		if f.Limit, err = strconv.Atoi(v); err != nil || f.Limit < 0 {
+			return f, fmt.Errorf("limit %.40q: want a number, 0 for all", v)
+		}
+	}
+	if f.Since, err = moment(qSince, q.Get(qSince)); err != nil {
+		return f, err
+	}
+	f.Until, err = moment(qUntil, q.Get(qUntil))
+	return f, err
+}
+
+// moment reads a time, or how long ago it was; "" is the zero time.
+func moment(name, s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, nil
+	}
+	if ago, err := time.ParseDuration(s); err == nil && ago >= 0 {
+		return time.Now().Add(-ago), nil
+	}
+	return time.Time{}, fmt.Errorf("%s %.40q: want a time such as 2006-01-02T15:04:05Z, or how long ago, such as 8h", name, s)
+}
+
+// queryOf is the inverse of filterOf.
+func queryOf(f jobs.Filter) url.Values {
+	q := url.Values{}
+	set := func(name, value string) {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	set(qUnit, f.Unit)
+	set(qSlot, f.Slot)
+	set(qOutcome, string(f.Outcome))
+	set(qRelease, f.Release)
+	if f.Open {
+		q.Set(qOpen, "true")
+	}
+	if f.Limit > 0 {
+		q.Set(qLimit, strconv.Itoa(f.Limit))
+	}
+	if !f.Since.IsZero() {
+		q.Set(qSince, f.Since.Format(time.RFC3339Nano))
+	}
+	if !f.Until.IsZero() {
+		q.Set(qUntil, f.Until.Format(time.RFC3339Nano))
+	}
+	return q
+}

@@ -1,0 +1,20 @@
+// Package web shows a station to people and to machines: the status board, a
+// read API, metrics and health over TCP, and the same with control over a unix
+// socket in the state directory, which needs no password because only the
+// station's own user may open it.
+//
+//	GET  /                      the board
+//	GET  /api/v1/status         station.View
+//	GET  /api/v1/slots          its slots only
+//	GET  /api/v1/events         station.View whenever it changes, as server-sent events
+//	GET  /api/v1/units          all units: an array of jobs.Unit, in order of their IDs
+//	GET  /api/v1/units/{id}     one jobs.Unit
+//	GET  /api/v1/attempts       an array of jobs.Attempt, newest first;
+//	                            ?unit= slot= outcome= release= open=true since= until= limit=
+//	POST /api/v1/rework         allows a unit to be provisioned again; on the socket only
+//	GET  /metrics               for Prometheus
+//	GET  /healthz, /readyz      200 while the process lives; while the line takes units
+//
+// An answer that is not 2xx has the body {"error": ..., "hint": ...}: what is
+// wrong, and what to do about it.
+package web

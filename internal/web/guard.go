@@ -1,0 +1,111 @@
+package web
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// secure keeps browsers from letting other sites in, and from guessing types.
+func secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// onlyMethods refuses other methods than these.
+func onlyMethods(next http.Handler, methods ...string) http.Handler {
+	allow := strings.Join(methods, ", ")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !slices.Contains(methods, r.Method) {
+			w.Header().Set("Allow", allow)
+			fail(w, http.StatusMethodNotAllowed, r.Method+" is not for "+r.URL.Path, "Use "+allow+".")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// onlyHosts refuses requests for a name that is not the station's. Otherwise a
+// web page somewhere could have its own name resolve to this machine and read
+// the board with the operator's browser (DNS rebinding).
+func onlyHosts(listen string, next http.Handler) http.Handler {
+	ours := hostCheck(listen)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !ours(hostOf(r.Host)) {
+			fail(w, http.StatusMisdirectedRequest, "this station does not go by the name "+hostOf(r.Host),
+				"Use its IP address, or the host name that it listens on.")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// hostCheck tells which hosts a request to a listener may name.
+func hostCheck(listen string) func(host string) bool {
+	own := hostOf(listen)
+	addr, err := netip.ParseAddr(own)
+	wildcard := own == "" || err == nil && addr.IsUnspecified()
+	machine := "" // none: its name is for wildcard listeners
+	if name, err := os.Hostname(); err == nil && wildcard {
+		machine = strings.ToLower(name)
+	}
+	return func(host string) bool {
+		if host == "localhost" || host != "" && (host == own || host == machine || host == machine+".local") {
+			return true
+		}
+		// No name, so nothing that could resolve to somewhere else.
+		addr, err := netip.ParseAddr(host)
+		return err == nil && (wildcard || addr.IsLoopback())
+	}
+}
+
+// hostOf is the host in host:port, lower-case, without the brackets of IPv6
+// and the dot at the end of a full domain name.
+func hostOf(hostport string) string {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = strings.TrimSuffix(strings.TrimPrefix(hostport, "["), "]")
+	}
+	return strings.TrimSuffix(strings.ToLower(host), ".")
+}
+
+// writeWait is how long a client may take to accept what was written so far.
+const writeWait = 15 * time.Second
+
+// patient lets an answer take as long as it needs, as long as the client goes
+// on reading. A limit for the whole answer would end every event stream.
+func patient(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pw := patientWriter{w}
+		pw.extend()
+		next.ServeHTTP(pw, r)
+	})
+}
+
+type patientWriter struct{ http.ResponseWriter }
+
+func (w patientWriter) Write(p []byte) (int, error) {
+	w.extend()
+	return w.ResponseWriter.Write(p)
+}
+
+func (w patientWriter) extend() {
+	// Not supported by a recorder in a test, and by nothing else.
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeWait))
+}
+
+// Unwrap is for http.ResponseController.
+func (w patientWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,92 @@
+package web
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"hoptech.co.nz/flashd/internal/station"
+	"hoptech.co.nz/flashd/jobs"
+)
+
+// Source is the station that is shown.
+type Source interface {
+	// View returns what people see now.
+	View() station.View
+	// Watch sends a View at once and then whenever something has changed,
+	// until ctx ends. A slow reader gets fewer, never older ones.
+	Watch(ctx context.Context) <-chan station.View
+	// Ready returns nil while the station accepts units, else why it does not.
+	Ready() error
+	// AllowRework records that a unit may be provisioned again.
+	AllowRework(ctx context.Context, r jobs.Rework) (jobs.Rework, error)
+}
+
+// Config is what the handlers need. Every field is required but those that say otherwise.
+type Config struct {
+	Source  Source
+	Store   *jobs.Store
+	Metrics prometheus.Gatherer
+
+	// Listen is the address of the TCP listener. Requests must name its host,
+	// or a loopback name, in their Host header; on a wildcard address they may
+	// name any IP address, or this machine.
+	Listen string
+}
+
+// NewHandler returns the handler for TCP: it can only be looked at.
+func NewHandler(cfg Config) http.Handler {
+	s := newServer(cfg)
+	return patient(secure(onlyHosts(cfg.Listen, s.routes(s.reworkElsewhere))))
+}
+
+// NewControl returns the handler for the unix socket: the same, and rework.
+func NewControl(cfg Config) http.Handler {
+	s := newServer(cfg)
+	return patient(secure(s.routes(s.rework)))
+}
+
+type server struct {
+	Config
+	watchers chan struct{} // holds one for each event stream
+}
+
+func newServer(cfg Config) *server {
+	return &server{Config: cfg, watchers: make(chan struct{}, maxWatchers)}
+}
+
+func (s *server) routes(rework http.HandlerFunc) http.Handler {
+	mux := http.NewServeMux()
+	get := func(path string, h http.Handler) { mux.Handle(path, onlyMethods(h, http.MethodGet, http.MethodHead)) }
+	for path, a := range assets {
+		get(path, a)
+	}
+	get("/api/v1/status", http.HandlerFunc(s.status))
+	get("/api/v1/slots", http.HandlerFunc(s.slots))
+	get("/api/v1/events", http.HandlerFunc(s.events))
+	get("/api/v1/units", http.HandlerFunc(s.units))
+	get("/api/v1/units/{id}", http.HandlerFunc(s.unit))
+	get("/api/v1/attempts", http.HandlerFunc(s.attempts))
+	get("/metrics", promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	get("/healthz", http.HandlerFunc(healthy))
+	get("/readyz", http.HandlerFunc(s.ready))
+	mux.Handle("/api/v1/rework", onlyMethods(rework, http.MethodPost))
+	mux.HandleFunc("/", noSuchPage)
+	return mux
+}
+
+func noSuchPage(w http.ResponseWriter, r *http.Request) {
+	fail(w, http.StatusNotFound, "there is nothing at "+r.URL.Path, "The board is at /, the API under /api/v1/.")
+}
+
+func healthy(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") }
+
+func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
+	if err := s.Source.Ready(); err != nil {
+		fail(w, http.StatusServiceUnavailable, err.Error(), "")
+		return
+	}
+	plain(w, http.StatusOK, "ready")
+}
