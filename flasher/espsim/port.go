@@ -48,19 +48,23 @@ type hostSide struct {
 // flasher.Port.
 type Port struct {
 	c *Chip
-	// rateless: the client cannot say its baud rate (a socket), so it is taken
-	// to be right always.
-	rateless bool
-	notify   chan struct{} // bytes may have arrived
-	gone     chan struct{} // closed with err set
-	err      error
+	portKind
+	notify chan struct{} // bytes may have arrived
+	gone   chan struct{} // closed with err set
+	err    error
+}
+
+// portKind is what a client of a port cannot do.
+type portKind struct {
+	rateless bool // it cannot say its baud rate, which is taken to be right always
+	lineless bool // it has no DTR and RTS
 }
 
 // Open opens the host's end of the line, as the first opener of a tty: at
 // 115200 baud, with DTR and RTS asserted and nothing in the input buffer.
-func (c *Chip) Open() (*Port, error) { return c.open(false) }
+func (c *Chip) Open() (*Port, error) { return c.open(portKind{}) }
 
-func (c *Chip) open(rateless bool) (*Port, error) {
+func (c *Chip) open(kind portKind) (*Port, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -69,11 +73,11 @@ func (c *Chip) open(rateless bool) (*Port, error) {
 	case c.host.port != nil:
 		return nil, ErrBusy
 	}
-	p := &Port{c: c, rateless: rateless, notify: make(chan struct{}, 1), gone: make(chan struct{})}
+	p := &Port{c: c, portKind: kind, notify: make(chan struct{}, 1), gone: make(chan struct{})}
 	c.down.clear()
 	c.host.port = p
 	c.host.baud = resetBaud
-	if !rateless {
+	if !kind.lineless {
 		c.moveLines(true, true)
 	}
 	return p, nil
@@ -251,7 +255,7 @@ func (p *Port) SetLines(dtr, rts bool) error {
 	switch {
 	case c.host.port != p:
 		return p.err
-	case p.rateless:
+	case p.lineless:
 		return errors.ErrUnsupported
 	}
 	c.moveLines(dtr, rts)

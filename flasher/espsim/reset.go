@@ -129,6 +129,9 @@ func (c *Chip) sampleStraps() (resetCause, bool) {
 		r.forced = false
 	}
 	download := r.strapLow || r.forced || cause == resetByUSB && r.usbBoot || c.faults.stuckInDownload()
+	if _, stuck := c.faults.is(StuckBoot); stuck {
+		download = false
+	}
 	c.stats.Resets++
 	c.setState(Starting)
 	return cause, download

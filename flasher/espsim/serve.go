@@ -19,7 +19,7 @@ func (c *Chip) Serve(ctx context.Context, rw io.ReadWriteCloser) error {
 	if !c.await(ctx.Done(), Download) {
 		return nil
 	}
-	p, err := c.open(true)
+	p, err := c.open(portKind{rateless: true, lineless: true})
 	if err != nil {
 		return err
 	}
