@@ -1,0 +1,144 @@
+package firmware
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"hoptech.co.nz/flashd/flasher"
+)
+
+// ImportOptions say what a build does not.
+type ImportOptions struct {
+	// Chip, if set, is the chip that the images have to be for. It also
+	// chooses among the builds of an ESP Web Tools manifest.
+	Chip string
+	// FlashSize, if not 0, is written into the bootloader's header in place
+	// of what the build put there, as esptool's --flash-size does. Bytes.
+	FlashSize int
+	// Template, if set, is the file to use as the NVS template. Otherwise it
+	// is nvs.csv in the build's folder, or one that sets mqtt_user, mqtt_pass
+	// and provisioned in namespace gateway.
+	Template string
+}
+
+// Import makes the release called name of the build in dir: a build folder of
+// ESP-IDF or PlatformIO, or a folder with an ESP Web Tools manifest, or such a
+// manifest itself. It checks all that [Load] checks. Either the whole release
+// appears under imagesDir or nothing; a release that is there stays.
+func Import(imagesDir, name, dir string, opts ImportOptions) (*Release, error) {
+	r, err := importBuild(imagesDir, name, dir, opts)
+	if err != nil {
+		return nil, fmt.Errorf("import %s as %s: %w", dir, name, err)
+	}
+	return r, nil
+}
+
+func importBuild(imagesDir, name, dir string, opts ImportOptions) (*Release, error) {
+	if err := checkNew(imagesDir, name); err != nil {
+		return nil, err
+	}
+	if opts.Chip != "" {
+		chip, err := flasher.ChipNamed(opts.Chip)
+		if err != nil {
+			return nil, err
+		}
+		opts.Chip = chip.Name
+	}
+	dir, manifest, err := splitSource(dir)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	b, err := readBuild(root, manifest, opts)
+	if err != nil {
+		return nil, err
+	}
+	nvs, err := chooseTemplate(root, opts.Template)
+	if err != nil {
+		return nil, err
+	}
+	d, err := b.draft(name, opts, nvs)
+	if err != nil {
+		return nil, err
+	}
+	return d.save(imagesDir)
+}
+
+// splitSource returns the folder that was given, and the name of the manifest
+// in it if that was given instead of the folder.
+func splitSource(path string) (dir, manifest string, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", "", err
+	}
+	if info.IsDir() {
+		return path, "", nil
+	}
+	if filepath.Ext(path) != ".json" {
+		return "", "", errors.New("give the folder of the build, or its manifest.json or flasher_args.json")
+	}
+	return filepath.Dir(path), filepath.Base(path), nil
+}
+
+// readBuild finds out what kind of build it is.
+func readBuild(root *os.Root, manifest string, opts ImportOptions) (*build, error) {
+	switch {
+	case manifest == idfManifest:
+		return readIDF(root)
+	case manifest != "":
+		return readWebTools(root, manifest, opts.Chip)
+	case isPlatformIO(root): // before ESP-IDF: its ESP-IDF builds have flasher_args.json too, naming files that are not there
+		return readPlatformIO(root)
+	case hasFile(root, idfManifest):
+		return readIDF(root)
+	case hasFile(root, manifestName):
+		return readWebTools(root, manifestName, opts.Chip)
+	}
+	return nil, noBuild(root)
+}
+
+func hasFile(root *os.Root, name string) bool {
+	info, err := root.Stat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// noBuild says where the build is when the project's folder was given.
+func noBuild(root *os.Root) error {
+	if hasFile(root, filepath.Join("build", idfManifest)) {
+		return fmt.Errorf("this is an ESP-IDF project: give its build folder, %s", filepath.Join(root.Name(), "build"))
+	}
+	if envs, _ := filepath.Glob(filepath.Join(root.Name(), ".pio/build/*/firmware.bin")); len(envs) > 0 {
+		for i := range envs {
+			envs[i] = filepath.Dir(envs[i])
+		}
+		return fmt.Errorf("this is a PlatformIO project: give the build folder of one environment, %s", strings.Join(envs, " or "))
+	}
+	return errors.New("there is no build here: want flasher_args.json (ESP-IDF), bootloader.bin with partitions.bin and firmware.bin (PlatformIO), or manifest.json (ESP Web Tools)")
+}
+
+// nvsText is an NVS template before it is checked.
+type nvsText struct {
+	text []byte
+	own  bool // written for this firmware, not the default
+}
+
+// chooseTemplate returns the template at path, or the one that the build
+// brings, or the default.
+func chooseTemplate(root *os.Root, path string) (nvsText, error) {
+	if path != "" {
+		text, err := os.ReadFile(path)
+		return nvsText{text, true}, err
+	}
+	text, err := readFile(root, templateName, maxTemplate)
+	if errors.Is(err, os.ErrNotExist) {
+		return nvsText{[]byte(defaultTemplate), false}, nil
+	}
+	return nvsText{text, true}, err
+}

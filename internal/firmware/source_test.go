@@ -1,0 +1,181 @@
+package firmware_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"hoptech.co.nz/flashd/flasher"
+	"hoptech.co.nz/flashd/internal/firmware"
+)
+
+func TestImportNeverOverwrites(t *testing.T) {
+	imagesDir, before := demo(t, "esp32s3")
+	dir := folder(t, pioFolder(t, "esp32c3"))
+	_, err := firmware.Import(imagesDir, "demo", dir, firmware.ImportOptions{})
+	if !errors.Is(err, firmware.ErrExists) || !strings.Contains(err.Error(), "choose another name") {
+		t.Errorf("error %v", err)
+	}
+	after, err := firmware.Load(imagesDir, "demo")
+	if err != nil || after.Digest != before.Digest {
+		t.Errorf("the release changed: %v", err)
+	}
+	onlyFolders(t, imagesDir, "demo")
+}
+
+func TestImportRefusesNames(t *testing.T) {
+	dir := folder(t, pioFolder(t, "esp32c3"))
+	for _, name := range []string{"", ".", "..", "../up", "a/b", ".hidden", "-flag", "with space", "ümlaut", strings.Repeat("x", 65)} {
+		if _, err := firmware.Import(t.TempDir(), name, dir, firmware.ImportOptions{}); err == nil || !strings.Contains(err.Error(), "cannot be called") {
+			t.Errorf("name %q: error %v", name, err)
+		}
+		if _, err := firmware.Load(t.TempDir(), name); err == nil || !strings.Contains(err.Error(), "cannot be called") {
+			t.Errorf("load %q: error %v", name, err)
+		}
+	}
+}
+
+// A build's manifest cannot make the station read what is outside its folder.
+func TestImportStaysInFolder(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret.bin")
+	if err := os.WriteFile(secret, parts(t, "esp32c3")["app0"], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	web := func(path string) map[string][]byte {
+		return map[string][]byte{"manifest.json": asJSON(t, object{"builds": []object{{
+			"chipFamily": "ESP32-C3", "parts": []object{{"path": path, "offset": 0}},
+		}}})}
+	}
+	for _, path := range []string{"../secret.bin", secret, "a/../../secret.bin", "https://example.com/app.bin", ".."} {
+		wantError(t, web(path), firmware.ImportOptions{}, path)
+	}
+	wantError(t, map[string][]byte{"flasher_args.json": asJSON(t, object{"flash_files": object{"0x0": "../secret.bin"}})},
+		firmware.ImportOptions{}, `"../secret.bin" is not inside the folder`)
+
+	for _, name := range []string{"firmware.bin", "manifest.json"} {
+		dir := folder(t, with(pioFolder(t, "esp32c3"), map[string][]byte{name: nil}))
+		if err := os.Symlink(secret, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		if name == "manifest.json" {
+			continue // a link that nobody follows does no harm
+		}
+		if _, err := firmware.Import(t.TempDir(), "bad", dir, firmware.ImportOptions{}); err == nil {
+			t.Errorf("a link out of the folder was followed for %s", name)
+		}
+	}
+}
+
+func TestImportFindsTheBuild(t *testing.T) {
+	wantError(t, map[string][]byte{"README.md": []byte("hello")}, firmware.ImportOptions{}, "there is no build here", "flasher_args.json")
+	wantError(t, map[string][]byte{"build/flasher_args.json": []byte("{}")}, firmware.ImportOptions{}, "ESP-IDF project", "/build")
+	wantError(t, map[string][]byte{".pio/build/xiao/firmware.bin": {1}}, firmware.ImportOptions{}, "PlatformIO project", "/.pio/build/xiao")
+	if _, err := firmware.Import(t.TempDir(), "x", "/nowhere/at/all", firmware.ImportOptions{}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no folder: error %v", err)
+	}
+	dir := folder(t, webFolder(t, "esp32c3"))
+	if _, err := firmware.Import(t.TempDir(), "x", filepath.Join(dir, "manifest.json"), firmware.ImportOptions{}); err != nil {
+		t.Errorf("the manifest itself: %v", err)
+	}
+	dir = folder(t, idfFolder(t, "esp32c3"))
+	if _, err := firmware.Import(t.TempDir(), "x", filepath.Join(dir, "flasher_args.json"), firmware.ImportOptions{}); err != nil {
+		t.Errorf("the manifest itself: %v", err)
+	}
+	if _, err := firmware.Import(t.TempDir(), "x", filepath.Join(dir, "gateway.bin"), firmware.ImportOptions{}); err == nil || !strings.Contains(err.Error(), "give the folder") {
+		t.Errorf("an image: error %v", err)
+	}
+}
+
+func TestImportIDF(t *testing.T) {
+	idf := idfFolder(t, "esp32s3")
+	args := func(v any) map[string][]byte { return with(idf, map[string][]byte{"flasher_args.json": asJSON(t, v)}) }
+	wantError(t, with(idf, map[string][]byte{"flasher_args.json": []byte("{")}), firmware.ImportOptions{}, "flasher_args.json")
+	wantError(t, args(object{}), firmware.ImportOptions{}, "lists no images")
+	wantError(t, args(object{"flash_files": object{"later": "gateway.bin"}}), firmware.ImportOptions{}, `"later" is no flash offset`)
+	wantError(t, args(object{"flash_files": object{"0x10001": "gateway.bin"}}), firmware.ImportOptions{}, "multiple of 4096")
+	wantError(t, args(object{"flash_files": object{"0x10000": "gateway.bin"}}), firmware.ImportOptions{}, "no partition table")
+	wantError(t, args(object{"flash_files": object{"0x8000": "partition_table/partition-table.bin"}}), firmware.ImportOptions{}, "no bootloader")
+	wantError(t, args(object{"flash_files": object{"0x10000": "gone.bin"}}), firmware.ImportOptions{}, "gone.bin is missing")
+	wantError(t, args(object{"flash_files": object{"0x10000": "gateway.bin", "0x20000": "ota_data_initial.bin"}}), firmware.ImportOptions{}, "overlap")
+	wantError(t, args(object{"flash_files": object{"0x10000": "gateway.bin"}, "app": object{"file": "gateway.bin", "encrypted": "true"}}),
+		firmware.ImportOptions{}, "app is to be encrypted")
+}
+
+// Otadata that the build does not bring is blanked: a unit that was used
+// before must boot what is written now.
+func TestImportBlanksOTAData(t *testing.T) {
+	r, err := firmware.Import(t.TempDir(), "x", folder(t, with(pioFolder(t, "esp32s3"), map[string][]byte{"boot_app0.bin": nil})), firmware.ImportOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := r.Segments[2]
+	if s.Name != "otadata" || s.Offset != 0xE000 || !bytes.Equal(s.Data, bytes.Repeat([]byte{0xFF}, 0x2000)) {
+		t.Errorf("segment %s at %#x with %d bytes", s.Name, s.Offset, len(s.Data))
+	}
+}
+
+func TestImportPlatformIOFileSystem(t *testing.T) {
+	files := with(pioFolder(t, "esp32s3"), map[string][]byte{"littlefs.bin": bytes.Repeat([]byte("file"), 1024)})
+	r, err := firmware.Import(t.TempDir(), "x", folder(t, files), firmware.ImportOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := r.Segments[len(r.Segments)-1]; s.Name != "spiffs" || s.Offset != 0x670000 || len(s.Data) != 4096 {
+		t.Errorf("segment %s at %#x with %d bytes", s.Name, s.Offset, len(s.Data))
+	}
+}
+
+// The size that a build is told at flashing time goes into the bootloader's
+// header, as esptool does it.
+func TestImportSetsFlashSize(t *testing.T) {
+	dir := folder(t, pioFolder(t, "esp32c3"))
+	r, err := firmware.Import(t.TempDir(), "x", dir, firmware.ImportOptions{FlashSize: 16 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := flasher.ParseImage(r.Segments[0].Data) // checks the SHA-256 as well
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.FlashSize != 16<<20 || img.FlashSize != 16<<20 || img.FlashMHz != 80 || !img.Hashed {
+		t.Errorf("release for %d, bootloader for %d bytes of flash", r.FlashSize, img.FlashSize)
+	}
+	for _, text := range []string{"", "8", "3MB", "0MB", "256MB", "-8MB", "8GB"} {
+		if _, err := firmware.ParseFlashSize(text); err == nil {
+			t.Errorf("flash size %q was taken", text)
+		}
+	}
+	if n, err := firmware.ParseFlashSize("8mb"); n != 8<<20 || err != nil {
+		t.Errorf("8mb: %d, %v", n, err)
+	}
+}
+
+func TestImportWebToolsChoosesBuild(t *testing.T) {
+	files := webFolder(t, "esp32c3")
+	build := func(family string) object {
+		return object{"chipFamily": family, "parts": []object{
+			{"path": "bootloader.bin", "offset": 0}, {"path": "partitions.bin", "offset": 0x8000},
+			{"path": "boot_app0.bin", "offset": 0xE000}, {"path": "app.bin", "offset": 0x10000},
+		}}
+	}
+	manifest := func(builds ...object) map[string][]byte {
+		return with(files, map[string][]byte{"manifest.json": asJSON(t, object{"builds": builds})})
+	}
+	several := manifest(build("ESP8266"), build("ESP32-C3"), build("ESP32-S3"))
+	wantError(t, several, firmware.ImportOptions{}, "several builds (ESP32-C3, ESP32-S3, ESP8266)", "--chip")
+	wantError(t, several, firmware.ImportOptions{Chip: "esp32c6"}, "no build for the esp32c6, only for: ESP32-C3")
+	wantError(t, several, firmware.ImportOptions{Chip: "esp32s3"}, "images are for the esp32c3, not for the esp32s3")
+	wantError(t, manifest(build("ESP32-C3"), build("ESP32-C3")), firmware.ImportOptions{Chip: "esp32c3"}, "2 builds for the esp32c3")
+	wantError(t, manifest(build("ESP8266")), firmware.ImportOptions{}, "ESP8266")
+	wantError(t, manifest(object{"chipFamily": "ESP32-C3"}), firmware.ImportOptions{}, "has no parts")
+	wantError(t, manifest(), firmware.ImportOptions{}, "lists no builds")
+	for _, name := range []string{"esp32c3", "ESP32-C3"} {
+		r, err := firmware.Import(t.TempDir(), "x", folder(t, several), firmware.ImportOptions{Chip: name})
+		if err != nil || r.Chip != "esp32c3" {
+			t.Errorf("--chip %s: %v, error %v", name, r, err)
+		}
+	}
+}
