@@ -1,0 +1,217 @@
+package hotplug
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Options of Watch. Zero values mean the defaults.
+type Options struct {
+	// Quiet is how long no wake may come before a listing: a board that
+	// bounces in its socket is listed once it rests. Default 50 ms.
+	Quiet time.Duration
+	// Patience bounds the waiting for Quiet while wakes keep coming, as they
+	// do when a whole rack is switched on. Default 300 ms.
+	Patience time.Duration
+	// Interval is the time between listings when nothing wakes. Default 5 s.
+	Interval time.Duration
+	// Usable returns why a tty cannot be opened yet, or nil. By default it
+	// asks the kernel whether this process may read and write the node, and
+	// does not open it: an open moves DTR and RTS, and so may reset the chip.
+	Usable func(tty string) error
+	// Log is told about listings that fail and boards that stay unusable.
+	// Default slog.Default().
+	Log *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	o.Quiet = cmp.Or(o.Quiet, 50*time.Millisecond)
+	o.Patience = cmp.Or(o.Patience, 300*time.Millisecond)
+	o.Interval = cmp.Or(o.Interval, 5*time.Second)
+	o.Log = cmp.Or(o.Log, slog.Default())
+	if o.Usable == nil {
+		o.Usable = mayOpen
+	}
+	return o
+}
+
+// mayOpen reports why this process may not read and write the node at tty.
+// Without udev a node is root's; with it the group follows some 50 ms after
+// the tty has appeared.
+func mayOpen(tty string) error {
+	return unix.Faccessat(unix.AT_FDCWD, tty, unix.R_OK|unix.W_OK, unix.AT_EACCESS)
+}
+
+// Watch lists at once, after every wake and from time to time, and reports
+// boards that came and went since the listing before. A board that gives way
+// to another one at the same path, or that enumerates again, is a Detach
+// followed by an Attach. Nobody is reported gone because a listing failed.
+//
+// The channel is closed when ctx is done. Events wait for their receiver, and
+// no listing is made meanwhile.
+func Watch(ctx context.Context, l Lister, wake <-chan struct{}, o Options) <-chan Event {
+	w := &watcher{
+		lister: l, wake: wake, opts: o.withDefaults(),
+		events: make(chan Event), present: map[string]Device{}, pending: map[string]*wait{},
+	}
+	go func() {
+		defer close(w.events)
+		w.run(ctx)
+	}()
+	return w.events
+}
+
+type watcher struct {
+	lister  Lister
+	wake    <-chan struct{}
+	opts    Options
+	events  chan Event
+	present map[string]Device // reported as attached, by path
+	pending map[string]*wait  // there, but not usable yet, by path
+	failing bool              // the last listing failed
+	retry   time.Duration     // pause before the next listing while something is pending
+}
+
+// wait is about a board whose tty is not usable yet.
+type wait struct {
+	device Device
+	since  time.Time
+	told   bool // that it takes long
+}
+
+const (
+	firstRetry = 50 * time.Millisecond
+	longWait   = 2 * time.Second // udev has long done its part
+)
+
+func (w *watcher) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		w.look(ctx)
+		w.rest(ctx)
+	}
+}
+
+// rest waits for the time of the next listing.
+func (w *watcher) rest(ctx context.Context) {
+	pause := w.opts.Interval
+	if len(w.pending) > 0 || w.failing {
+		w.retry = min(max(2*w.retry, firstRetry), w.opts.Interval)
+		pause = w.retry
+	} else {
+		w.retry = 0
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case _, open := <-w.wake:
+		if !open {
+			w.wake = nil // from now on listings by the clock only
+			return
+		}
+		w.retry = 0
+		w.settle(ctx)
+	}
+}
+
+// settle waits until no wake comes for a while, but not for ever.
+func (w *watcher) settle(ctx context.Context) {
+	patience := time.NewTimer(w.opts.Patience)
+	defer patience.Stop()
+	for {
+		quiet := time.NewTimer(w.opts.Quiet)
+		select {
+		case <-ctx.Done():
+		case <-patience.C:
+		case <-quiet.C:
+		case _, open := <-w.wake:
+			quiet.Stop()
+			if open {
+				continue
+			}
+			w.wake = nil
+		}
+		quiet.Stop()
+		return
+	}
+}
+
+// look lists and reports the difference.
+func (w *watcher) look(ctx context.Context) {
+	devices, err := w.lister.List(ctx)
+	if err != nil {
+		if !w.failing && ctx.Err() == nil {
+			w.opts.Log.Warn("cannot list USB devices; trying on", "error", err)
+		}
+		w.failing = true
+		return
+	}
+	w.failing = false
+	usable := w.sift(devices)
+	for _, path := range sortedPaths(w.present) {
+		if old := w.present[path]; usable[path] != old {
+			delete(w.present, path)
+			w.send(ctx, Event{Detach, old})
+		}
+	}
+	for _, path := range sortedPaths(usable) {
+		if _, known := w.present[path]; !known {
+			w.present[path] = usable[path]
+			w.send(ctx, Event{Attach, usable[path]})
+		}
+	}
+}
+
+// sift returns the usable ones of devices by path and remembers the others as
+// pending.
+func (w *watcher) sift(devices []Device) map[string]Device {
+	usable, pending := map[string]Device{}, map[string]*wait{}
+	for _, d := range devices {
+		why := w.unusable(d)
+		if why == "" {
+			usable[d.Path] = d
+			continue
+		}
+		p := w.pending[d.Path]
+		if p == nil || p.device.Address != d.Address {
+			p = &wait{since: time.Now()}
+		}
+		p.device = d
+		pending[d.Path] = p
+		if !p.told && time.Since(p.since) >= longWait {
+			p.told = true
+			w.opts.Log.Warn("a board is plugged in but its port cannot be used", "path", d.Path, "id", d.ID().String(), "tty", d.TTY, "reason", why)
+		}
+	}
+	w.pending = pending
+	return usable
+}
+
+// unusable returns why d's tty cannot be opened yet, or "".
+func (w *watcher) unusable(d Device) string {
+	if d.TTY == "" {
+		return "no driver has made a tty for it"
+	}
+	if err := w.opts.Usable(d.TTY); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+func (w *watcher) send(ctx context.Context, e Event) {
+	select {
+	case w.events <- e:
+	case <-ctx.Done():
+	}
+}
+
+func sortedPaths(devices map[string]Device) []string {
+	return slices.SortedFunc(maps.Keys(devices), ComparePaths)
+}
