@@ -83,8 +83,8 @@
 //	type  value
 //	0x01  u8     0x11  i8      the number, filled up with 0xFF
 //	0x02  u16    0x12  i16
-//	0x04  u32    0x14  i32     0x24  float   (ESP-IDF 6; older erase it)
-//	0x08  u64    0x18  i64     0x28  double  (ESP-IDF 6; older erase it)
+//	0x04  u32    0x14  i32     0x24  float   (after ESP-IDF 5.5; older erase it)
+//	0x08  u64    0x18  i64     0x28  double  (after ESP-IDF 5.5; older erase it)
 //	0x21  string               length and CRC of the data, as below
 //	0x41  blob, version 1      length and CRC of the data
 //	0x42  chunk of a blob      length and CRC of the data
@@ -129,5 +129,5 @@
 // # Where this is from
 //
 // The offsets and values are those of ESP-IDF, components/nvs_flash/src. Where
-// firmware versions differ, [Parse] follows ESP-IDF 6, which checks most.
+// firmware versions differ, [Parse] follows the branch after ESP-IDF 5.5, which checks most.
 package nvsgen

@@ -200,7 +200,7 @@ func (p *flashPage) write(i int, it item) {
 // address is the offset of entry i in the partition.
 func (p *flashPage) address(i int) int { return p.number*PageSize + entryOffset + i*EntrySize }
 
-// wipe marks an entry erased and clears its bytes, as ESP-IDF 6 does lest old
+// wipe marks an entry erased and clears its bytes, as firmware after ESP-IDF 5.5 does lest old
 // secrets stay readable.
 func (p *flashPage) wipe(i int) {
 	setEntryState(p.raw, i, entryErased)

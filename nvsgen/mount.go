@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// mount is a partition as the firmware opens it (ESP-IDF 6, the strictest of
+// mount is a partition as the firmware opens it (the branch after ESP-IDF 5.5, the strictest of
 // all). It works on a copy of the flash, in which it finishes what a power cut
 // interrupted and erases what is damaged.
 type mount struct {

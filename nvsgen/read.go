@@ -117,7 +117,8 @@ func (p *flashPage) readData(at int, head *item) ([]byte, string) {
 }
 
 // tidyRows drops what Generate does by itself or refuses: the declaration of a
-// namespace whose key comes next, and all but the last entry of a key.
+// namespace that is there already or whose key comes next, and all but the last
+// entry of a key.
 func tidyRows(rows []Entry) []Entry {
 	last := map[[2]string]int{}
 	for i, e := range rows {
@@ -126,12 +127,20 @@ func tidyRows(rows []Entry) []Entry {
 		}
 	}
 	var tidy []Entry
+	seen := map[string]bool{}
 	for i, e := range rows {
-		next := i + 1
-		implied := e.Value == nil && e.Namespace != "" && next < len(rows) && rows[next].Value != nil && rows[next].Namespace == e.Namespace
-		if implied || e.Value != nil && last[[2]string{e.Namespace, e.Key}] != i {
+		if e.Value == nil {
+			next := i + 1
+			implied := e.Namespace != "" && next < len(rows) && rows[next].Value != nil && rows[next].Namespace == e.Namespace
+			if implied || seen[e.Namespace] {
+				continue
+			}
+		} else if last[[2]string{e.Namespace, e.Key}] != i {
 			continue
+		} else if e.Namespace == "" && !seen[""] {
+			tidy = append(tidy, Namespace("")) // its own entry is behind, or lost
 		}
+		seen[e.Namespace] = true
 		tidy = append(tidy, e)
 	}
 	return tidy

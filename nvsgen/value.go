@@ -22,7 +22,7 @@ const (
 	TypeI64    Type = 0x18
 	TypeString Type = 0x21
 	TypeBlob   Type = 0x41 // in flash: the whole blob of a version 1 page
-	// TypeFloat and TypeDouble came with ESP-IDF 6; firmware of version 5
+	// TypeFloat and TypeDouble came after ESP-IDF 5.5; firmware up to that
 	// erases such entries when it opens the partition.
 	TypeFloat  Type = 0x24
 	TypeDouble Type = 0x28
@@ -68,9 +68,9 @@ type (
 	Text string
 	// Bytes is a blob.
 	Bytes []byte
-	// Float is a single, known to ESP-IDF 6 and later.
+	// Float is a single, known to firmware after ESP-IDF 5.5.
 	Float float32
-	// Double is a double, known to ESP-IDF 6 and later.
+	// Double is a double, known to firmware after ESP-IDF 5.5.
 	Double float64
 )
 
