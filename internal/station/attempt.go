@@ -30,6 +30,7 @@ type attempt struct {
 	helpers   sync.WaitGroup
 
 	result jobs.Result
+	try    int   // how often the phases have been begun
 	ended  int   // percent of the progress bar that the phases before have filled
 	now    phase // that is running
 }
@@ -100,12 +101,12 @@ func (a *attempt) hangUp() {
 // provision runs the phases, again from the start where the policy says that
 // it may help.
 func (a *attempt) provision(ctx context.Context) error {
-	for try := 1; ; try++ {
+	for a.try = 1; ; a.try++ {
 		err := a.runPhases(ctx)
-		if err == nil || ctx.Err() != nil || try >= maxTries || !ruleFor(err).retry {
+		if err == nil || ctx.Err() != nil || a.try == maxTries || !ruleFor(err).retry {
 			return err
 		}
-		a.log.Warn("trying the unit again", "try", try, "err", err)
+		a.log.Warn("trying the unit again", "err", err)
 		a.hangUp()
 	}
 }
@@ -194,7 +195,7 @@ func (a *attempt) close() (finished bool) {
 func (a *attempt) report(r jobs.Attempt) {
 	a.metrics.attemptEnded(r)
 	a.board.finished(r)
-	log := a.log.With("unit", r.Unit, "attempt", r.ID, "outcome", r.Outcome, "took", r.End.Sub(r.Start).Round(time.Millisecond))
+	log := a.log.With("attempt", r.ID, "outcome", r.Outcome, "took", r.End.Sub(r.Start).Round(time.Millisecond))
 	if f := r.Failure; f != nil {
 		log.Warn("attempt ended", "phase", f.Phase, "kind", f.Kind, "why", f.Text)
 		return

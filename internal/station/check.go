@@ -96,13 +96,19 @@ func deviceIDIn(line string) (string, bool) {
 	return id, true
 }
 
+// comeBack is how long a unit may be off the USB after its reset: enumeration
+// takes half a second, behind a busy hub some.
+const comeBack = 5 * time.Second
+
 // follow waits for a unit that left the USB with its reset, and listens on the
-// port that it comes back with.
+// port that it comes back with. One that stays away was taken out.
 func (a *attempt) follow(ctx context.Context) error {
-	if _, err := a.slot.presence.until(ctx, other(a.port)); err != nil {
+	limited, cancel := context.WithTimeoutCause(ctx, comeBack, flasher.Detached)
+	defer cancel()
+	if _, err := a.slot.presence.until(limited, other(a.port)); err != nil {
 		return err
 	}
-	device, err := a.slot.presence.until(ctx, present)
+	device, err := a.slot.presence.until(limited, present)
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,6 @@ func (a *attempt) identify(ctx context.Context) error {
 		return &fault{string(flasher.WrongUnit), fmt.Errorf("unit %s was changed for %s", known, unit)}
 	}
 	a.board.identified(a.slot.Slot, unit, a.dev.Chip().Title)
-	a.log = a.log.With("unit", unit)
 	if chip := a.dev.Chip(); chip != a.plan.chip {
 		return &fault{string(flasher.WrongChip), fmt.Errorf("the unit has the chip %s, release %s is for %s", chip, a.Release.Name, a.plan.chip)}
 	}
@@ -88,6 +87,7 @@ func (a *attempt) ledger(context.Context) error {
 			return &fault{kindStore, err}
 		}
 		a.decision = decision
+		a.log = a.log.With("unit", decision.Unit.ID)
 	}
 	switch a.decision.Verdict {
 	case jobs.AlreadyPassed:
@@ -144,7 +144,7 @@ func (a *attempt) write(ctx context.Context) error {
 }
 
 func (a *attempt) holds(ctx context.Context, s *flasher.Packed) (bool, error) {
-	if a.decision.Unit.Attempts <= 1 {
+	if a.decision.Unit.Attempts <= 1 && a.try == 1 {
 		return false, nil
 	}
 	return a.dev.Holds(ctx, s)
