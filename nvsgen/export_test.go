@@ -20,3 +20,6 @@ func XTS(data, tweak, unit []byte, number int) ([]byte, error) {
 	c.encrypt(out, number)
 	return out, nil
 }
+
+// SearchHash is what firmware knows a key by in memory.
+func SearchHash(ns byte, key string) uint32 { return searchHash(ns, keyField(key), anyChunk) }

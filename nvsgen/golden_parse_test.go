@@ -18,9 +18,8 @@ import (
 
 // seen is what Espressif's code says of an image.
 type seen struct {
-	Encrypted bool
-	ReadOnly  bool `json:"readonly"`
-	Pages     []struct {
+	ReadOnly bool `json:"readonly"`
+	Pages    []struct {
 		Page                            int
 		State                           string
 		Seq                             uint32
@@ -111,11 +110,7 @@ func TestGolden_parse(t *testing.T) {
 			if err := json.Unmarshal(text, &want); err != nil {
 				t.Fatal(err)
 			}
-			image := v.file(t, ".bin")
-			var keys *nvsgen.Keys
-			if want.Encrypted {
-				keys = v.keys(t, image)
-			}
+			image, keys := v.file(t, ".bin"), v.keysOf(t)
 			before := bytes.Clone(image)
 			p, err := parseWith(image, keys)
 			if err != nil {

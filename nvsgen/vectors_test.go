@@ -1,6 +1,7 @@
 package nvsgen_test
 
 import (
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -40,9 +41,8 @@ func vectorDir(t testing.TB) string {
 }
 
 var (
-	indexLine  = regexp.MustCompile(`(?m)^- \*\*([\w.]+)\*\*: (.*)$`)
-	generated  = regexp.MustCompile("`(?:generate|encrypt) \\S+ \\S+ (\\S+)(?: --version (\\d))?(?: --inputkey (\\S+))?`")
-	keysInText = regexp.MustCompile(`keys_\w+\.bin`)
+	indexLine = regexp.MustCompile(`(?m)^- \*\*([\w.]+)\*\*: (.*)$`)
+	generated = regexp.MustCompile("`(?:generate|encrypt) \\S+ \\S+ (\\S+)(?: --version (\\d))?(?: --inputkey (\\S+))?`")
 )
 
 // loadVectors reads the index of the golden cases.
@@ -90,18 +90,26 @@ func (v vector) readFile(t testing.TB, name string) []byte {
 	return b
 }
 
-// keys returns the keys of an encrypted case: named in its text, in a file of
-// its own, or the ones of the folder that open it.
-func (v vector) keys(t testing.TB, image []byte) *nvsgen.Keys {
+// keysOf returns the keys of the folder that open an encrypted case, and nil
+// for a plain one.
+func (v vector) keysOf(t testing.TB) *nvsgen.Keys {
 	t.Helper()
+	var about struct{ Encrypted bool }
+	if err := json.Unmarshal(v.file(t, ".json"), &about); err != nil {
+		t.Fatal(err)
+	}
+	if !about.Encrypted {
+		return nil
+	}
 	candidates, err := filepath.Glob(filepath.Join(v.dir, "*keys*.bin"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	image := v.file(t, ".bin")
 	for _, name := range candidates {
 		keys, err := nvsgen.ParseKeys(v.readFile(t, filepath.Base(name)))
 		if err != nil {
-			continue
+			continue // one of the bad ones
 		}
 		if _, err := nvsgen.Decrypt(image, keys); err == nil {
 			return keys
@@ -111,6 +119,7 @@ func (v vector) keys(t testing.TB, image []byte) *nvsgen.Keys {
 	return nil
 }
 
+// mustKeys returns the keys that the reference generator was called with.
 func (v vector) mustKeys(t testing.TB) *nvsgen.Keys {
 	t.Helper()
 	if v.keyFile == "" {
