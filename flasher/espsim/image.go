@@ -75,7 +75,7 @@ func checkImage(flash io.ReaderAt, offset, limit int64, chipID uint16) (*image, 
 		return nil, fmt.Errorf("checksum: %w", err)
 	}
 	if stored[0] != sum {
-		return nil, fmt.Errorf("Checksum failed. Calculated 0x%x read 0x%x", sum, stored[0]) //nolint:staticcheck // ESP-IDF's words
+		return nil, fmt.Errorf("checksum failed, calculated 0x%x read 0x%x", sum, stored[0])
 	}
 	at++
 	if h[appendedDigest] == 1 {
