@@ -93,3 +93,17 @@ func TestKeys_doNotPrint(t *testing.T) {
 		t.Error("options print the keys")
 	}
 }
+
+func TestParse_impossibleSize(t *testing.T) {
+	for _, n := range []int{0, 1, nvsgen.PageSize - 1, nvsgen.PageSize + 1} {
+		image := make([]byte, n)
+		_, err := nvsgen.Parse(image)
+		_, err2 := nvsgen.Decrypt(image, nvsgen.NewKeys())
+		_, err3 := nvsgen.Encrypt(image, nvsgen.NewKeys())
+		for _, err := range []error{err, err2, err3} {
+			if !errors.Is(err, nvsgen.ErrSize) {
+				t.Errorf("%d bytes: %v, want %v", n, err, nvsgen.ErrSize)
+			}
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"hoptech.co.nz/flashd/nvsgen"
 )
@@ -77,6 +78,11 @@ func randomBytes(r *rand.Rand, n int) []byte {
 	return b
 }
 
+// diffEntries returns what differs, or nothing.
+func diffEntries(want, got []nvsgen.Entry) string {
+	return cmp.Diff(want, got, cmpopts.EquateEmpty())
+}
+
 // keysOnly drops the declarations of namespaces.
 func keysOnly(entries []nvsgen.Entry) []nvsgen.Entry {
 	return slices.DeleteFunc(slices.Clone(entries), func(e nvsgen.Entry) bool { return e.Value == nil })
@@ -115,7 +121,7 @@ func mustParse(t *testing.T, image []byte, keys *nvsgen.Keys) *nvsgen.Partition 
 func TestGenerate_parsesBack(t *testing.T) {
 	eachRandom(t, func(t *testing.T, _ *rand.Rand, entries []nvsgen.Entry, opts *nvsgen.Options, image []byte) {
 		p := mustParse(t, image, opts.Keys)
-		if diff := cmp.Diff(keysOnly(entries), p.Entries); diff != "" {
+		if diff := diffEntries(keysOnly(entries), p.Entries); diff != "" {
 			t.Errorf("entries (-want +got):\n%s", diff)
 		}
 		if !p.Untouched || len(p.Problems) > 0 {
@@ -170,7 +176,7 @@ func TestPartition_editEqualsGenerate(t *testing.T) {
 		if !bytes.Equal(got, scratch) {
 			t.Errorf("first difference at %#x", firstDifference(got, scratch))
 		}
-		if diff := cmp.Diff(keysOnly(want), p.Entries); diff != "" {
+		if diff := diffEntries(keysOnly(want), p.Entries); diff != "" {
 			t.Errorf("entries (-want +got):\n%s", diff)
 		}
 	})
