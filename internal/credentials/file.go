@@ -1,0 +1,81 @@
+package credentials
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// maxSecretFile is the size up to which a file can hold one secret, in bytes.
+const maxSecretFile = 64 << 10
+
+// ReadSecretFile reads a secret from a file that only its owner can read. One
+// newline at the end is not part of it.
+func ReadSecretFile(path string) (Secret, error) {
+	f, err := openPrivate(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxSecretFile+1))
+	switch {
+	case err != nil:
+		return "", err
+	case len(data) > maxSecretFile:
+		return "", fmt.Errorf("%s is larger than %d bytes: it cannot be one secret", path, maxSecretFile)
+	}
+	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+	if text == "" {
+		return "", fmt.Errorf("%s is empty: write the secret into it", path)
+	}
+	return Secret(text), nil
+}
+
+// SecretFromEnv takes a secret from an environment variable.
+func SecretFromEnv(name string) (Secret, error) {
+	text := os.Getenv(name)
+	if text == "" {
+		return "", fmt.Errorf("the environment variable %s is not set: put the secret into it", name)
+	}
+	return Secret(text), nil
+}
+
+// openPrivate opens a file that holds secrets, unless others can read it.
+func openPrivate(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPrivate(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func checkPrivate(f *os.File) error {
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is not a file", f.Name())
+	case info.Mode().Perm()&0o077 != 0 && !fromSystemd(f.Name()):
+		return fmt.Errorf("%s holds secrets, but others than its owner may use it (mode %04o): chmod 600 %[1]s", f.Name(), info.Mode().Perm())
+	}
+	return nil
+}
+
+// fromSystemd reports whether path is a credential that systemd passes to this
+// service (LoadCredential=). It lets the service's user in by an ACL, which
+// shows up as group permissions, and keeps others out by the directory.
+func fromSystemd(path string) bool {
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	if dir == "" {
+		return false
+	}
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
+}
