@@ -135,9 +135,13 @@ func (img *Image) readFlashSettings(mode, sizeClock byte) error {
 	}
 	img.FlashSize = 1 << 20 << size
 	// esp_image_spi_freq_t: the flash clock divided by 2, 3, 4 or not at all.
-	divider, ok := map[byte]int{0x0: 2, 0x1: 3, 0x2: 4, 0xF: 1}[sizeClock&0xF]
+	clock := sizeClock & 0xF
+	divider, ok := map[byte]int{0x0: 2, 0x1: 3, 0x2: 4, 0xF: 1}[clock]
 	if !ok {
-		return fmt.Errorf("flash clock code %d: want 0, 1, 2 or 15", sizeClock&0xF)
+		return fmt.Errorf("flash clock code %d: want 0, 1, 2 or 15", clock)
+	}
+	if clock == 0 && img.Chip == ESP32C6.Name {
+		divider = 1 // its ROM divides wrongly, so the builds write 0 for the full clock (esptool/targets/esp32c6.py)
 	}
 	img.FlashMHz = flashClock(img.Chip) / divider
 	return nil
@@ -147,9 +151,9 @@ func (img *Image) readFlashSettings(mode, sizeClock byte) error {
 // (FLASH_FREQUENCY in esptool/targets).
 func flashClock(chip string) int {
 	switch chip {
-	case "esp32c2":
+	case ESP32C2.Name:
 		return 60
-	case "esp32h2":
+	case ESP32H2.Name:
 		return 48
 	default:
 		return 80

@@ -118,6 +118,8 @@ func TestParseImageFlashSettings(t *testing.T) {
 		{12, 0x1F, 2 << 20, 60},
 		{16, 0x20, 4 << 20, 24},
 		{18, 0x7F, 128 << 20, 80},
+		{13, 0x20, 4 << 20, 80},
+		{13, 0x22, 4 << 20, 20},
 	}
 	for _, tt := range tests {
 		data := testImage(tt.chipID, make([]byte, 16))

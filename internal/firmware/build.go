@@ -19,6 +19,10 @@ type build struct {
 	parts     []Segment
 }
 
+// arduinoProject is the project in the description of every application that
+// is built with Arduino: its library was built before, with a description.
+const arduinoProject = "arduino-lib-builder"
+
 // draft makes a release of the build that only needs to be saved.
 func (b *build) draft(name string, opts ImportOptions, nvs nvsText) (*draft, error) {
 	segments, err := splitMerged(b.parts, nvs.own)
@@ -38,7 +42,7 @@ func (b *build) draft(name string, opts ImportOptions, nvs nvsText) (*draft, err
 			return nil, fmt.Errorf("the images are for the %s, not for the %s", d.manifest.Chip, chip)
 		}
 	}
-	if d.manifest.Project == "" && d.manifest.Version == "" {
+	if b.project != "" && (d.manifest.Project == "" || d.manifest.Project == arduinoProject) {
 		d.manifest.Project, d.manifest.Version = b.project, b.version
 	}
 	return d, nil

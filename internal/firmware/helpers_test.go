@@ -21,6 +21,7 @@ func demo(t testing.TB, chip string) (imagesDir string, r *firmware.Release) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	demos.Store(chip, r)
 	return imagesDir, r
 }
 
@@ -33,7 +34,6 @@ func segments(t testing.TB, chip string) []firmware.Segment {
 		return r.(*firmware.Release).Segments
 	}
 	_, r := demo(t, chip)
-	demos.Store(chip, r)
 	return r.Segments
 }
 

@@ -38,7 +38,11 @@ type imageBuilder struct {
 }
 
 func newImageBuilder(chip *flasher.Chip, entry uint32) *imageBuilder {
-	const dio, clock = 2, 0xF // the chip's full flash clock
+	const dio = 2
+	clock := byte(0xF) // not divided
+	if chip == &flasher.ESP32C6 {
+		clock = 0 // means the same there, see flasher.ParseImage
+	}
 	h := make([]byte, imageHeaderSize)
 	size := byte(bits.TrailingZeros(uint(demoFlashSize(chip) >> 20)))
 	h[0], h[2], h[3] = 0xE9, dio, size<<4|clock

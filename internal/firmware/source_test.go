@@ -2,6 +2,8 @@ package firmware_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -178,4 +180,40 @@ func TestImportWebToolsChoosesBuild(t *testing.T) {
 			t.Errorf("--chip %s: %v, error %v", name, r, err)
 		}
 	}
+}
+
+// Applications built with Arduino carry the description of Arduino's library;
+// a manifest knows better.
+func TestImportOfArduino(t *testing.T) {
+	files := webFolder(t, "esp32c3")
+	for project, want := range map[string]string{"arduino-lib-builder": "Gateway 2.0", "": "Gateway 2.0", "gateway": "gateway 1.0.0"} {
+		app := bytes.Clone(files["app.bin"])
+		at := 24 + 8 + 48 // header, segment header, project_name in esp_app_desc_t
+		clear(app[at : at+32])
+		copy(app[at:], project)
+		r, err := firmware.Import(t.TempDir(), "x", folder(t, with(files, map[string][]byte{"app.bin": resealed(t, app)})), firmware.ImportOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Project + " " + r.Version; got != want {
+			t.Errorf("project %q: imported as %q, want %q", project, got, want)
+		}
+	}
+}
+
+// resealed renews the checksum and SHA-256 of an image whose segments changed.
+func resealed(t *testing.T, image []byte) []byte {
+	t.Helper()
+	body := image[:len(image)-sha256.Size]
+	at, sum := 24, byte(0xEF)
+	for range image[1] {
+		size := int(binary.LittleEndian.Uint32(image[at+4:]))
+		for _, b := range image[at+8 : at+8+size] {
+			sum ^= b
+		}
+		at += 8 + size
+	}
+	body[len(body)-1] = sum
+	digest := sha256.Sum256(body)
+	return append(body, digest[:]...)
 }

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"hoptech.co.nz/flashd/internal/firmware"
+)
+
+// imageCommand works on releases, with no unit and no daemon.
+func imageCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "image",
+		Usage: "import, list and check firmware releases",
+		Subcommands: []*cli.Command{
+			imageImportCommand(), imageListCommand(), imageVerifyCommand(), imageDemoCommand(),
+		},
+	}
+}
+
+func imageImportCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "import",
+		Usage:     "make a release of what a build left behind",
+		ArgsUsage: "NAME DIR",
+		Description: "DIR is the build folder of an ESP-IDF project (build), that of a PlatformIO environment\n" +
+			"(.pio/build/ENV), or a folder with an ESP Web Tools manifest.json.",
+		Flags: []cli.Flag{
+			imagesFlag(),
+			&cli.StringFlag{Name: "chip", Usage: "the `CHIP` that the images have to be for, such as esp32s3"},
+			&cli.StringFlag{Name: "flash-size", Usage: "`SIZE` to write into the bootloader's header, such as 8MB; default: as built"},
+			&cli.StringFlag{Name: "template", Usage: "`FILE` with the NVS template; default: nvs.csv in DIR, or one for the gateway firmware"},
+		},
+		Action: importImage,
+	}
+}
+
+func importImage(c *cli.Context) error {
+	args, err := exactArgs(c, "NAME", "DIR")
+	if err != nil {
+		return err
+	}
+	opts := firmware.ImportOptions{Chip: c.String("chip"), Template: c.String("template")}
+	if text := c.String("flash-size"); text != "" {
+		if opts.FlashSize, err = firmware.ParseFlashSize(text); err != nil {
+			return usagef("--flash-size: %w", err)
+		}
+	}
+	r, err := firmware.Import(c.String("images"), args[0], args[1], opts)
+	if err != nil {
+		return releaseError(err)
+	}
+	return describeRelease(c.App.Writer, "imported", r)
+}
+
+// releaseError gives errors about releases their exit codes.
+func releaseError(err error) error {
+	switch {
+	case errors.Is(err, firmware.ErrExists):
+		return &exitError{code: exitRefused, err: err}
+	case errors.Is(err, firmware.ErrNotFound):
+		return withHint(exitFailure, err, "See flashd image list.")
+	}
+	return err
+}
+
+func imageListCommand() *cli.Command {
+	return &cli.Command{
+		Name:   "list",
+		Usage:  "list the releases",
+		Flags:  []cli.Flag{imagesFlag(), formatFlag()},
+		Action: listImages,
+	}
+}
+
+func listImages(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return usagef("flashd image list takes no arguments, got %q", c.Args().First())
+	}
+	dir := c.String("images")
+	list, err := firmware.List(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return withHint(exitFailure, err, "Name the folder with --images, or make it by importing a release.")
+	}
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		fmt.Fprintf(c.App.ErrWriter, "flashd: there is no release in %s yet; see flashd image import --help\n", dir)
+	}
+	header := []string{"name", "chip", "project", "version", "flash", "bytes", "source", "imported", "problem"}
+	return writeRows(c.App.Writer, c.String("format"), recordsOf(list), header, func(s firmware.Summary) []string {
+		if s.Problem != "" {
+			return []string{s.Name, "", "", "", "", "", "", "", s.Problem}
+		}
+		return []string{
+			s.Name, s.Chip, s.Project, s.Version, flashText(s.FlashSize), fmt.Sprint(s.Bytes), s.Source,
+			s.Imported.Local().Format(time.DateTime), "",
+		}
+	})
+}
+
+// recordsOf is a slice as writeRows wants it.
+func recordsOf[T any](list []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, v := range list {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
+
+func imageVerifyCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "verify",
+		Usage:     "check a release as the station does before it starts",
+		ArgsUsage: "NAME",
+		Flags:     []cli.Flag{imagesFlag()},
+		Action:    verifyImage,
+	}
+}
+
+func verifyImage(c *cli.Context) error {
+	args, err := exactArgs(c, "NAME")
+	if err != nil {
+		return err
+	}
+	r, err := firmware.Load(c.String("images"), args[0])
+	if err != nil {
+		return releaseError(err)
+	}
+	return describeRelease(c.App.Writer, "good:", r)
+}
+
+func imageDemoCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "demo",
+		Usage:     "make a release for simulated units",
+		ArgsUsage: "[NAME]",
+		Description: "It is valid in form and about as large as a real one, but no chip can run it:\n" +
+			"its code is that of flashd itself.",
+		Flags: []cli.Flag{
+			imagesFlag(),
+			&cli.StringFlag{Name: "chip", Value: "esp32s3", Usage: "the `CHIP` it is for"},
+		},
+		Action: demoImage,
+	}
+}
+
+func demoImage(c *cli.Context) error {
+	if c.NArg() > 1 {
+		return usagef("flashd image demo takes one name at most, got %q as well", c.Args().Get(1))
+	}
+	name := "demo"
+	if c.NArg() == 1 {
+		name = c.Args().First()
+	}
+	r, err := firmware.Demo(c.String("images"), name, c.String("chip"))
+	if err != nil {
+		return releaseError(err)
+	}
+	return describeRelease(c.App.Writer, "made", r)
+}
+
+// describeRelease says what is in a release and where it goes.
+func describeRelease(w io.Writer, done string, r *firmware.Release) error {
+	fmt.Fprintf(w, "%s %s: %s for the %s with %s of flash\n", done, r.Name, contentText(r), r.Chip, flashText(r.FlashSize))
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, s := range r.Segments {
+		fmt.Fprintf(tw, "  %#x\t%s\t%d bytes\t%s\n", s.Offset, s.Name, len(s.Data), s.SHA256[:12])
+	}
+	fmt.Fprintf(tw, "  %#x\t%s\t%d bytes\tmade for each unit from %s\n", r.NVS.Offset, r.NVS.Label, r.NVS.Size, strings.Join(r.Uses(), ", "))
+	return tw.Flush()
+}
+
+func contentText(r *firmware.Release) string {
+	text := strings.TrimSpace(r.Project + " " + r.Version)
+	switch {
+	case r.Demo:
+		return "a demo for simulated units"
+	case text == "":
+		return "an application without a description"
+	}
+	return text
+}
+
+func flashText(n int) string { return fmt.Sprintf("%d MiB", n>>20) }

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// runImage runs flashd image with those arguments and returns what it printed and its exit code.
+func runImage(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	app := newApp()
+	app.Writer, app.ErrWriter = &out, &errs
+	err := app.RunContext(t.Context(), interspersed(app, append([]string{"flashd", "image"}, args...)))
+	code = report(&errs, err)
+	return out.String(), errs.String(), code
+}
+
+func TestImageCommand(t *testing.T) {
+	images := t.TempDir()
+	out, _, code := runImage(t, "demo", "--images", images)
+	if code != exitDone || !strings.Contains(out, "made demo: a demo for simulated units for the esp32s3 with 8 MiB of flash") ||
+		!strings.Contains(out, "made for each unit from mqtt_user, mqtt_pass") {
+		t.Fatalf("demo: exit code %d\n%s", code, out)
+	}
+	_, errs, code := runImage(t, "demo", "demo", "--images", images)
+	if code != exitRefused || !strings.Contains(errs, "never overwritten") {
+		t.Errorf("demo again: exit code %d: %s", code, errs)
+	}
+	out, _, code = runImage(t, "verify", "demo", "--images", images)
+	if code != exitDone || !strings.Contains(out, "good: demo") {
+		t.Errorf("verify: exit code %d\n%s", code, out)
+	}
+
+	// The demo's own files, named as PlatformIO names them.
+	build := t.TempDir()
+	for from, to := range map[string]string{
+		"bootloader.bin": "bootloader.bin", "partition-table.bin": "partitions.bin", "otadata.bin": "boot_app0.bin", "app0.bin": "firmware.bin",
+	} {
+		data, err := os.ReadFile(filepath.Join(images, "demo", from))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(build, to), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, errs, code = runImage(t, "import", "gateway-1.4.2", build, "--images", images, "--chip", "esp32s3", "--flash-size", "16MB")
+	if code != exitDone || !strings.Contains(out, "imported gateway-1.4.2: gateway-demo 1.0.0 for the esp32s3 with 16 MiB of flash") ||
+		!strings.Contains(out, "0x10000") {
+		t.Fatalf("import: exit code %d\n%s%s", code, out, errs)
+	}
+
+	var list []map[string]any
+	out, _, code = runImage(t, "list", "--format", "json", "--images", images)
+	if err := json.Unmarshal([]byte(out), &list); err != nil || code != exitDone || len(list) != 2 {
+		t.Fatalf("list: %v, exit code %d\n%s", err, code, out)
+	}
+	if list[1]["name"] != "gateway-1.4.2" || list[1]["source"] != "platformio" || list[0]["demo"] != true {
+		t.Errorf("list: %v", list)
+	}
+	if out, _, _ := runImage(t, "list", "--images", images); !strings.Contains(out, "gateway-1.4.2  esp32s3  gateway-demo  1.0.0    16 MiB") {
+		t.Errorf("list:\n%s", out)
+	}
+}
+
+func TestImageCommandRefuses(t *testing.T) {
+	images, empty := t.TempDir(), t.TempDir()
+	tests := []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"import", "x"}, exitUsage, "NAME DIR"},
+		{[]string{"import", "x", empty}, exitFailure, "there is no build here"},
+		{[]string{"import", "a/b", empty}, exitFailure, "cannot be called"},
+		{[]string{"import", "x", empty, "--flash-size", "7MB"}, exitUsage, "--flash-size"},
+		{[]string{"import", "x", empty, "--chip", "esp8266"}, exitFailure, "esp8266"},
+		{[]string{"verify"}, exitUsage, "NAME"},
+		{[]string{"verify", "x"}, exitFailure, "See flashd image list."},
+		{[]string{"list", "x"}, exitUsage, "no arguments"},
+		{[]string{"list", "--format", "xml"}, exitUsage, "want table, json or csv"},
+		{[]string{"demo", "a", "b"}, exitUsage, "one name"},
+		{[]string{"demo", "--chip", "z80"}, exitFailure, "z80"},
+	}
+	for _, tt := range tests {
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			_, errs, code := runImage(t, append(tt.args, "--images", images)...)
+			if code != tt.code || !strings.Contains(errs, tt.want) {
+				t.Errorf("exit code %d: %s", code, errs)
+			}
+		})
+	}
+	if _, errs, code := runImage(t, "list", "--images", filepath.Join(images, "none")); code != exitFailure || !strings.Contains(errs, "--images") {
+		t.Errorf("list of nowhere: exit code %d: %s", code, errs)
+	}
+}
