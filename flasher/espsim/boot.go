@@ -55,6 +55,9 @@ func (nowhere) byte(byte) bool { return false }
 // bootFlash is the ROM booting the second stage, with its watchdog on.
 func (c *Chip) bootFlash() error {
 	m := c.model
+	if c.leavesForGood() {
+		return errCut
+	}
 	if m.Watchdog.Config0 != 0 && c.cfg.Wiring == USBSerialJTAG {
 		c.cpu.dog.start(flashBootTimeout)
 	}
@@ -78,6 +81,18 @@ func (c *Chip) bootFlash() error {
 	return c.secondStage()
 }
 
+// leavesForGood carries out the fault of a unit that does not come back from a
+// session in download mode.
+func (c *Chip) leavesForGood() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stats.Commands == 0 || !c.faults.has(DetachOnReboot) {
+		return false
+	}
+	c.unplug()
+	return true
+}
+
 // bootFailed says why, and tries again for ever.
 func (c *Chip) bootFailed(why string) error {
 	c.enter(BootLoop)
@@ -94,6 +109,9 @@ func (c *Chip) bootFailed(why string) error {
 // secondStage is ESP-IDF's bootloader: partition table, choice of application,
 // its check.
 func (c *Chip) secondStage() error {
+	if err := c.setBaud(resetBaud); err != nil {
+		return err
+	}
 	rows := readTable(c.flash)
 	if len(rows) == 0 {
 		return c.bootFailed("E (50) flash_parts: partition 0 invalid magic number 0xffff\r\n" +
@@ -165,8 +183,7 @@ func (c *Chip) application(rows []partition) error {
 
 func (c *Chip) applicationLog(rows []partition) []string {
 	c.mu.Lock()
-	_, silent := c.faults.is(SilentApp)
-	_, other := c.faults.is(OtherDeviceID)
+	silent, other := c.faults.has(SilentApp), c.faults.has(OtherDeviceID)
 	c.mu.Unlock()
 	if silent {
 		return nil

@@ -71,17 +71,19 @@ type Chip struct {
 
 	// mu guards what both the host's side and the CPU's touch. It is never
 	// held while waiting.
-	mu      sync.Mutex
-	host    hostSide
-	reset   resetUnit
-	up      line // host to chip
-	down    line // chip to host
-	baud    int  // the chip's UART
-	state   State
-	changed chan struct{} // closed at the next change of state
-	stats   Stats
-	faults  faults
-	closed  bool
+	mu    sync.Mutex
+	host  hostSide
+	reset resetUnit
+	up    line // host to chip
+	down  line // chip to host
+	baud  int  // the chip's UART
+	// autobaud: the ROM measures the host's rate until the first SYNC.
+	autobaud bool
+	state    State
+	changed  chan struct{} // closed at the next change of state
+	stats    Stats
+	faults   faults
+	closed   bool
 
 	wake chan struct{} // bytes for the CPU
 	done chan struct{} // the CPU's goroutine has ended

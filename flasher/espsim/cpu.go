@@ -1,6 +1,7 @@
 package espsim
 
 import (
+	"cmp"
 	"errors"
 	"time"
 )
@@ -33,7 +34,8 @@ func (c *Chip) run() {
 func (c *Chip) powerCycle(cause resetCause, download bool) {
 	c.mu.Lock()
 	c.cpu.stop = c.reset.stop
-	c.baud = resetBaud
+	c.baud = c.romBaud(resetBaud)
+	c.autobaud = false
 	c.mu.Unlock()
 	c.cpu.clock = time.Now()
 	c.cpu.muted = false
@@ -226,6 +228,9 @@ func (c *Chip) receive(b byte, baud int) (_ byte, lost bool) {
 		if f, limited := c.faults.is(MaxBaud); limited && baud > int(f.Value) && position%97 == 0 {
 			b ^= 0x10
 		}
+	}
+	if c.autobaud && baud <= resetBaud {
+		c.baud = cmp.Or(baud, resetBaud)
 	}
 	if differ(baud, c.baud) {
 		p := [1]byte{b}

@@ -26,8 +26,8 @@ var ESP32 = &Model{
 			// RTCCALICFG1: crystal cycles in the calibration run, from bit 7.
 			0x3FF5F06C: 3020 << 7,
 		},
-		SecureBoot:      FuseBit{0x3FF5A018, 1 << 5},
-		FlashEncryption: FuseBit{0x3FF5A000, 1 << 20},
+		SecureBoot:      Bits{0x3FF5A018, 1 << 5},
+		FlashEncryption: Bits{0x3FF5A000, 1 << 20},
 	},
 	Straps: Straps{
 		Register: 0x3FF44038, Download: 0x03, Flash: 0x13,

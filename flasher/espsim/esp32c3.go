@@ -5,13 +5,13 @@ package espsim
 var ESP32C3 = &Model{
 	Name: "esp32c3", ChipID: 5, Magic: 0x1B31506F, SecurityInfo: 20, BeginWords: 5,
 	BootloaderOffset: 0, Crystal: 40_000_000, UARTClockDivider: 0x60000014,
-	SPI: spiAt60002000,
+	SPI: spiAt(0x60002000),
 	Efuses: Efuses{
 		MAC: 0x60008844,
 		// Block 1, word 3: minor revision 4 in bits 18 to 20.
 		Words:           map[uint32]uint32{0x60008850: 4 << 18},
-		SecureBoot:      FuseBit{0x60008838, 1 << 20},
-		FlashEncryption: FuseBit{0x60008834, 1 << 18},
+		SecureBoot:      Bits{0x60008838, 1 << 20},
+		FlashEncryption: Bits{0x60008834, 1 << 18},
 	},
 	Straps: Straps{
 		Register: 0x60004038, Download: 0x4, Flash: 0xC,

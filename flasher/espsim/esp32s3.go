@@ -5,17 +5,17 @@ package espsim
 var ESP32S3 = &Model{
 	Name: "esp32s3", ChipID: 9, Magic: 0x9, SecurityInfo: 20, BeginWords: 5,
 	BootloaderOffset: 0, Crystal: 40_000_000, UARTClockDivider: 0x60000014,
-	SPI: spiAt60002000,
+	SPI: spiAt(0x60002000),
 	Efuses: Efuses{
 		MAC: 0x60007044,
 		// Block 1, word 3: minor revision 2 in bits 18 to 20, block version 1.2
 		// above it; block 2, word 4: block version 1.
 		Words:           map[uint32]uint32{0x60007050: 2<<18 | 2<<24, 0x6000706C: 1},
-		SecureBoot:      FuseBit{0x60007038, 1 << 20},
-		FlashEncryption: FuseBit{0x60007034, 1 << 18},
+		SecureBoot:      Bits{0x60007038, 1 << 20},
+		FlashEncryption: Bits{0x60007034, 1 << 18},
 	},
 	Straps: Straps{
-		Register: 0x60004038, Download: 0x0, Flash: 0x8, ForceDownload: 0x6000812C,
+		Register: 0x60004038, Download: 0x0, Flash: 0x8, ForceDownload: Bits{0x6000812C, 1},
 		DownloadModeName: "DOWNLOAD(USB/UART0)", FlashBootModeName: "SPI_FAST_FLASH_BOOT",
 		DownloadReadyWords: "waiting for download",
 	},
@@ -32,12 +32,7 @@ var ESP32S3 = &Model{
 	},
 }
 
-// spiAt60002000 is SPI1 of S3 and C3.
-var spiAt60002000 = SPIRegisters{
-	Base: 0x60002000, User: 0x18, User1: 0x1C, User2: 0x20, MOSILength: 0x24, MISOLength: 0x28, W0: 0x58,
-}
-
-// newResetWords are the reset causes as the ROMs since ESP32-S2 print them
+// newResetWords are the reset causes as the ROMs of S2, S3, C2 and C3 print them
 // (ESP-IDF, components/esp_rom/include/*/rom/rtc.h).
 var newResetWords = map[resetCause]string{
 	powerOn:       "0x1 (POWERON)",

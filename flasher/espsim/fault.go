@@ -30,7 +30,7 @@ const (
 	NoStub         FaultKind = "no-stub"     // an uploaded program does not start
 	SilentApp      FaultKind = "silent-app"  // the application boots but logs nothing
 	OtherDeviceID  FaultKind = "device-id"   // the application logs another unit's device ID
-	DetachOnReboot FaultKind = "detach-boot" // the unit is gone after the reset into the application
+	DetachOnReboot FaultKind = "detach-boot" // the unit is gone when it boots from flash after a session
 )
 
 // Fault is one thing that goes wrong with a unit.
@@ -114,9 +114,10 @@ func (f *faults) is(kind FaultKind) (Fault, bool) {
 	return f.all[i], true
 }
 
-func (f *faults) stuckInDownload() bool {
-	_, stuck := f.is(StuckDownload)
-	return stuck
+// has reports whether there is a fault of a kind.
+func (f *faults) has(kind FaultKind) bool {
+	_, ok := f.is(kind)
+	return ok
 }
 
 // atCommand returns the faults that strike at a command, counting it.

@@ -46,6 +46,8 @@ const romMagic = 0x40001000
 func (c *Chip) readRegister(address uint32) uint32 {
 	m := c.model
 	switch address {
+	case 0: // what models use for registers that they do not have
+		return c.cpu.mem.words[0]
 	case romMagic:
 		return m.Magic
 	case m.UARTClockDivider:
@@ -59,11 +61,11 @@ func (c *Chip) readRegister(address uint32) uint32 {
 			return m.Straps.Download
 		}
 		return m.Straps.Flash
-	case m.Straps.ForceDownload:
+	case m.Straps.ForceDownload.Address:
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.reset.forced {
-			return 1
+			return m.Straps.ForceDownload.Mask
 		}
 		return 0
 	case m.Console.Address:
@@ -85,11 +87,11 @@ func (c *Chip) writeRegister(address, value uint32) error {
 		return nil // read-only
 	}
 	switch address {
-	case m.UARTClockDivider, m.Straps.Register, romMagic:
+	case 0, m.UARTClockDivider, m.Straps.Register, romMagic:
 		return nil
-	case m.Straps.ForceDownload:
+	case m.Straps.ForceDownload.Address:
 		c.mu.Lock()
-		c.reset.forced = value&1 != 0
+		c.reset.forced = value&m.Straps.ForceDownload.Mask != 0
 		c.mu.Unlock()
 		return nil
 	}
@@ -130,14 +132,14 @@ func (c *Chip) fuse(address uint32) (uint32, bool) {
 	case e.MAC:
 		v, known = binary.BigEndian.Uint32(mac[2:]), true
 	case e.MAC + 4:
-		v, known = uint32(binary.BigEndian.Uint16(mac[:])), true
+		v, known = uint32(e.BesideMAC)<<16|uint32(binary.BigEndian.Uint16(mac[:])), true
 		if e.MACCRC {
 			v |= uint32(c.macCRC()) << 16
 		}
 	}
 	for _, s := range []struct {
 		on  bool
-		bit FuseBit
+		bit Bits
 	}{{c.cfg.Security.SecureBoot, e.SecureBoot}, {c.cfg.Security.FlashEncryption, e.FlashEncryption}} {
 		if address == s.bit.Address && s.bit.Mask != 0 {
 			known = true
@@ -165,7 +167,7 @@ func (c *Chip) macCRC() uint8 {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, wrong := c.faults.is(WrongMACCRC); wrong {
+	if c.faults.has(WrongMACCRC) {
 		crc = ^crc
 	}
 	return crc

@@ -39,6 +39,11 @@ type SPIRegisters struct {
 	AddressOnTop bool
 }
 
+// spiAt returns the registers of the controller at base, as they lie since ESP32-S2.
+func spiAt(base uint32) SPIRegisters {
+	return SPIRegisters{Base: base, User: 0x18, User1: 0x1C, User2: 0x20, MOSILength: 0x24, MISOLength: 0x28, W0: 0x58}
+}
+
 // Efuses tells where the fuses are read and what they say beside the MAC.
 type Efuses struct {
 	// MAC is the address of the word with the MAC's last four bytes; the next
@@ -46,20 +51,23 @@ type Efuses struct {
 	MAC uint32
 	// MACCRC: the second word has a CRC-8 of the MAC in bits 16 to 23 (ESP32).
 	MACCRC bool
+	// BesideMAC is the upper half of the second word on other chips: FFFE where
+	// the chip has an EUI-64, the revision on ESP32-C2.
+	BesideMAC uint16
 	// Words are the fuses with other contents: revision, package.
 	Words map[uint32]uint32
 	// SecureBoot and FlashEncryption are the bits that say so.
-	SecureBoot, FlashEncryption FuseBit
+	SecureBoot, FlashEncryption Bits
 }
 
-// FuseBit is a bit, or bits, in a word of fuses.
-type FuseBit struct{ Address, Mask uint32 }
+// Bits are bits of the word at an address; Address 0 is none.
+type Bits struct{ Address, Mask uint32 }
 
 // Straps is how the boot mode is seen by programs.
 type Straps struct {
 	Register           uint32 // GPIO_STRAP; 0 if not modelled
 	Download, Flash    uint32 // its value in either mode, also printed in the boot log
-	ForceDownload      uint32 // RTC register whose bit 0 forces download mode; 0 if none
+	ForceDownload      Bits   // the RTC register that forces download mode
 	DownloadModeName   string // as in the boot log
 	FlashBootModeName  string
 	DownloadReadyWords string // what the ROM prints when it waits for a host
@@ -94,7 +102,9 @@ type BootWords struct {
 }
 
 // Models returns all chip kinds.
-func Models() []*Model { return []*Model{ESP32, ESP32C3, ESP32S3} }
+func Models() []*Model {
+	return []*Model{ESP32, ESP32S2, ESP32S3, ESP32C2, ESP32C3, ESP32C5, ESP32C6, ESP32C61, ESP32H2, ESP32P4}
+}
 
 // ModelNamed returns the model with esptool's name, such as "esp32s3".
 func ModelNamed(name string) (*Model, bool) {

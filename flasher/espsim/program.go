@@ -6,7 +6,7 @@ import "cmp"
 // whatever was loaded around its entry point is taken for Espressif's stub.
 func (c *Chip) startProgram(entry uint32) error {
 	c.mu.Lock()
-	_, dud := c.faults.is(NoStub)
+	dud := c.faults.has(NoStub)
 	c.mu.Unlock()
 	if dud || !c.cpu.mem.loaded(entry) {
 		c.cfg.Logf("chip: nothing to run at %#x", entry)
@@ -40,9 +40,17 @@ func (c *Chip) setBaud(baud int) error {
 		return err
 	}
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.baud = baud
-	c.mu.Unlock()
 	return nil
+}
+
+// measureBaud turns the ROM's measuring of the host's rate on or off. It follows
+// rates up to the one it starts with (esptool, ESP_ROM_BAUD).
+func (c *Chip) measureBaud(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.autobaud = on
 }
 
 // romBaud is the rate that the ROM sets when it is asked for one: it divides

@@ -128,7 +128,8 @@ func (c *Chip) sampleStraps() (resetCause, bool) {
 		r.held = false
 		r.forced = false
 	}
-	download := r.strapLow || r.forced || cause == resetByUSB && r.usbBoot || c.faults.stuckInDownload()
+	download := r.strapLow || r.forced || cause == resetByUSB && r.usbBoot || c.faults.has(StuckDownload)
+	download = download && !c.faults.has(StuckBoot)
 	if _, stuck := c.faults.is(StuckBoot); stuck {
 		download = false
 	}

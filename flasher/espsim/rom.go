@@ -16,6 +16,7 @@ const (
 	romFailed       = 0x06
 	romBadChecksum  = 0x07
 	romWriteError   = 0x08 // what was read back is not what was written
+	romReadError    = 0x09
 	romReadLength   = 0x0A
 	romInflateError = 0x0B
 	romAdlerError   = 0x0C
@@ -40,7 +41,6 @@ type rom struct {
 	decoder slip.Decoder
 	pending [][]byte
 
-	synced    bool
 	lastOp    uint8 // of the last command that it knew
 	reason    uint8 // left over from the last refusal
 	flashSize uint32
@@ -65,6 +65,7 @@ func (t *transfer) begin(r *request) {
 func (c *Chip) runROM() error {
 	r := &rom{c: c, flashSize: romFlashSize, decoder: slip.Decoder{Max: romMaxFrame}}
 	defer func() { r.inflate.close() }()
+	c.measureBaud(true)
 	for {
 		for len(r.pending) == 0 {
 			if err := c.awaitInput(r); err != nil {
@@ -177,7 +178,7 @@ func (r *rom) sync(q *request) error {
 	if len(q.data) != 36 {
 		return r.refuse(q.op, romInvalid)
 	}
-	r.synced = true
+	r.c.measureBaud(false)
 	for range 8 {
 		if err := r.reply(q.op, romSyncValue, nil); err != nil {
 			return err
@@ -196,7 +197,7 @@ func (r *rom) flashBegin(q *request) error {
 	if t.blockSize > romMaxBlock {
 		return r.refuse(q.op, romInvalid)
 	}
-	if t.address%sectorSize != 0 || uint64(t.address)+uint64(t.size) > uint64(r.flashSize) {
+	if t.address%sectorSize != 0 || !within(t.address, t.size, r.flashSize) {
 		return r.refuse(q.op, romFailed)
 	}
 	r.flash = t
@@ -204,6 +205,11 @@ func (r *rom) flashBegin(q *request) error {
 		return err
 	}
 	return r.ok(q)
+}
+
+// within reports whether a region of the flash ends where the flash does, or before.
+func within(address, size, flashSize uint32) bool {
+	return uint64(address)+uint64(size) <= uint64(flashSize)
 }
 
 // eraseAll erases in blocks where it can and in sectors where it must.
@@ -389,6 +395,8 @@ func (r *rom) readSlow(q *request) error {
 		return r.refuse(q.op, romInvalid)
 	case q.word(1) > romReadMax:
 		return r.refuse(q.op, romReadLength)
+	case !within(q.word(0), q.word(1), r.flashSize):
+		return r.refuse(q.op, romReadError)
 	}
 	data := make([]byte, romReadMax)
 	r.c.flash.read(data, int(q.word(0)))
@@ -452,8 +460,11 @@ func (r *rom) deflEnd(q *request) error {
 
 // md5 answers in hex digits.
 func (r *rom) md5(q *request) error {
-	if len(q.data) != 16 {
+	switch {
+	case len(q.data) != 16:
 		return r.refuse(q.op, romInvalid)
+	case !within(q.word(0), q.word(1), r.flashSize):
+		return r.refuse(q.op, romReadError)
 	}
 	sum, err := r.c.flashMD5(q.word(0), q.word(1))
 	if err != nil {

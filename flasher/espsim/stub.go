@@ -3,7 +3,6 @@ package espsim
 import (
 	"crypto/md5"
 	"encoding/binary"
-	"math/bits"
 	"time"
 )
 
@@ -35,6 +34,7 @@ type stub struct {
 	later func(*request) (uint32, error)
 	owed  uint32
 
+	flashSize uint32    // by the flash's ID, then by SPI_SET_PARAMS
 	flashBusy time.Time // until when an erase that was started keeps the flash busy
 }
 
@@ -45,7 +45,7 @@ type stubTransfer struct {
 
 // runStub is the stub until a reset.
 func (c *Chip) runStub() error {
-	s := &stub{c: c}
+	s := &stub{c: c, flashSize: 1 << (c.flashID() >> 16 & 0x1F)}
 	s.frames.dropped = &c.stats.Dropped
 	defer func() { s.write.inflate.close() }()
 	if c.cfg.Wiring == USBSerialJTAG {
@@ -177,7 +177,7 @@ func stubCommandFor(op uint8) stubCommand {
 	case opReadReg:
 		return (*stub).readReg
 	case opSPISetParams:
-		return sized(24, nil)
+		return (*stub).setParams
 	case opSPIAttach:
 		return sized(4, nil)
 	case opChangeBaudrate:
@@ -283,6 +283,14 @@ func (s *stub) readReg(q *request) (uint32, uint32, []byte, error) {
 	return stubOK, s.c.readRegister(q.word(0)), nil, nil
 }
 
+func (s *stub) setParams(q *request) (uint32, uint32, []byte, error) {
+	if len(q.data) != 24 {
+		return stubBadLength, 0, nil, nil
+	}
+	s.flashSize = q.word(1)
+	return stubOK, 0, nil, nil
+}
+
 // baudSettle is how long the stub waits on either side of a change of rate
 // (esp-stub-lib, uart.c).
 const baudSettle = 5 * time.Millisecond
@@ -304,8 +312,11 @@ func (s *stub) changeBaud(q *request) (uint32, error) {
 }
 
 func (s *stub) md5(q *request) (uint32, uint32, []byte, error) {
-	if len(q.data) != 16 {
+	switch {
+	case len(q.data) != 16:
 		return stubBadLength, 0, nil, nil
+	case !within(q.word(0), q.word(1), s.flashSize):
+		return stubFlashFailed, 0, nil, nil
 	}
 	if err := s.flashReady(); err != nil {
 		return 0, 0, nil, err
@@ -336,6 +347,9 @@ func (s *stub) eraseRegion(q *request) (uint32, uint32, []byte, error) {
 	if len(q.data) != 8 || q.word(0)%sectorSize != 0 || q.word(1)%sectorSize != 0 {
 		return stubBadLength, 0, nil, nil
 	}
+	if !within(q.word(0), q.word(1), s.flashSize) {
+		return stubFlashFailed, 0, nil, nil
+	}
 	address, left := int(q.word(0)), int(q.word(1))
 	for left > 0 {
 		n, takes := eraseUnit(&s.c.cfg.Timing, address, left)
@@ -359,6 +373,9 @@ func (s *stub) readFlash(q *request) (uint32, error) {
 	address, size, packetSize := q.word(0), q.word(1), q.word(2)
 	if packetSize > readPacketMax || packetSize == 0 && size > 0 {
 		return stubBadLength, nil
+	}
+	if !within(address, size, s.flashSize) {
+		return stubFlashFailed, nil
 	}
 	s.release() // the buffer of this very command, for the acknowledgements
 	if err := s.flashReady(); err != nil {
@@ -398,15 +415,6 @@ func (s *stub) acknowledgement() (ok bool, err error) {
 	ok = len(frame) == 4
 	s.release()
 	return ok, nil
-}
-
-// flashSize is what the stub takes the flash for: it asks the flash itself.
-func (s *stub) flashSize() uint32 {
-	exponent := s.c.flashID() >> 16 & 0xFF
-	if exponent >= 0x14 && exponent <= 0x20 {
-		return 1 << min(exponent, 31)
-	}
-	return uint32(1) << (bits.Len(uint(s.c.flash.Size())) - 1)
 }
 
 // flashReady waits until an erase that was started is through.

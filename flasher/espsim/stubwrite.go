@@ -88,7 +88,7 @@ func (s *stub) blank(address uint32) bool {
 func (s *stub) writeOut(data []byte) (uint32, error) {
 	w := &s.write
 	end := w.address + uint32(len(data))
-	if uint64(w.address)+uint64(len(data)) > uint64(s.flashSize()) {
+	if !within(w.address, uint32(len(data)), s.flashSize) {
 		return stubFlashFailed, nil
 	}
 	for w.eraseNext < end {
