@@ -1,7 +1,7 @@
 package firmware
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -97,7 +97,7 @@ func (d *draft) save(imagesDir string) (*Release, error) {
 	}
 	// A folder that has files in it is not renamed over, whoever made it meanwhile.
 	if err := os.Rename(temp, filepath.Join(imagesDir, name)); err != nil {
-		return nil, errors.Join(checkNew(imagesDir, name), err)
+		return nil, cmp.Or(checkNew(imagesDir, name), err)
 	}
 	return r, syncDir(imagesDir)
 }
@@ -131,7 +131,7 @@ func writeSynced(path string, data []byte) error {
 		return err
 	}
 	_, err = f.Write(data)
-	return errors.Join(err, f.Sync(), f.Close())
+	return cmp.Or(err, f.Sync(), f.Close())
 }
 
 func syncDir(dir string) error {
@@ -139,5 +139,5 @@ func syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return cmp.Or(d.Sync(), d.Close())
 }

@@ -1,7 +1,7 @@
 package firmware
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -62,7 +62,7 @@ type pioReader struct {
 
 func (p *pioReader) read(name string) []byte {
 	data, err := readPart(p.root, name)
-	p.err = errors.Join(p.err, err)
+	p.err = cmp.Or(p.err, err)
 	return data
 }
 
