@@ -148,7 +148,7 @@ func (w *watcher) look(ctx context.Context) {
 	devices, err := w.lister.List(ctx)
 	if err != nil {
 		if !w.failing && ctx.Err() == nil {
-			w.opts.Log.Warn("cannot list USB devices; trying on", "error", err)
+			w.opts.Log.Warn("cannot list USB devices; trying on", "err", err)
 		}
 		w.failing = true
 		return
