@@ -107,6 +107,8 @@ func (r *Rig) tend(ctx context.Context, s station.SlotView, board *station.Stati
 	switch s.State {
 	case station.Passed, station.Failed, station.Refused:
 		r.remove(ctx, slot)
+	case station.Errored:
+		r.reseat(ctx, slot)
 	case station.Empty:
 		if !r.occupied(slot) {
 			return r.insert(ctx, slot, board.View())
@@ -187,20 +189,30 @@ func usbDevice(w espsim.Wiring, path string, mac flasher.MAC, address int) hotpl
 	return d
 }
 
-// remove takes the unit out of a slot.
+// remove takes a unit that is done out of its slot, for good.
 func (r *Rig) remove(ctx context.Context, slot station.Slot) {
+	if u := r.unplug(ctx, slot); u != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.shelf.putBack(slot.Path, u.mac, r.cfg.Keep)
+	}
+}
+
+// reseat takes a unit out that is to be put in again.
+func (r *Rig) reseat(ctx context.Context, slot station.Slot) { r.unplug(ctx, slot) }
+
+func (r *Rig) unplug(ctx context.Context, slot station.Slot) *unit {
 	r.mu.Lock()
 	u := r.units[slot.Path]
-	if u == nil {
-		r.mu.Unlock()
-		return
-	}
 	delete(r.units, slot.Path)
+	r.mu.Unlock()
+	if u == nil {
+		return nil
+	}
 	u.chip.Unplug()
 	u.chip.Close()
-	r.shelf.putBack(slot.Path, u.mac, r.cfg.Keep)
-	r.mu.Unlock()
 	r.announce(ctx, hotplug.Detach, u.port)
+	return u
 }
 
 func (r *Rig) announce(ctx context.Context, kind hotplug.EventKind, d hotplug.Device) {

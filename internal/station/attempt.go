@@ -22,12 +22,12 @@ type attempt struct {
 	record jobs.Attempt
 	log    *slog.Logger
 
-	dev       *flasher.Device
-	rebooting atomic.Bool // the unit may leave the USB for a moment
-	decision  jobs.Decision
-	errand    *errand // fetches the unit's credentials
-	nvs       *flasher.Packed
-	helpers   sync.WaitGroup
+	dev      *flasher.Device
+	bound    atomic.Pointer[hotplug.Device] // what must stay in the slot; nil: it may leave and come back
+	decision jobs.Decision
+	errand   *errand // fetches the unit's credentials
+	nvs      *flasher.Packed
+	helpers  sync.WaitGroup
 
 	result jobs.Result
 	try    int   // how often the phases have been begun
@@ -49,8 +49,7 @@ func (a *attempt) run(ctx context.Context) (finished bool) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer a.helpers.Wait()
 	defer cancel(nil)
-	gone := other(a.port)
-	a.helpers.Go(func() { a.watchDeparture(ctx, gone, cancel) })
+	a.helpers.Go(func() { a.watchDeparture(ctx, cancel) })
 	a.helpers.Go(func() { a.runErrand(ctx) })
 
 	if err := a.open(); err != nil {
@@ -62,10 +61,14 @@ func (a *attempt) run(ctx context.Context) (finished bool) {
 	return a.close()
 }
 
-// watchDeparture ends the attempt when the unit is taken out, other than by
-// its own reboot.
-func (a *attempt) watchDeparture(ctx context.Context, gone func(*hotplug.Device) bool, cancel context.CancelCauseFunc) {
-	if _, err := a.slot.presence.until(ctx, gone); err == nil && !a.rebooting.Load() {
+// watchDeparture ends the attempt when the unit that is bound to it is taken
+// out, changed for another, or enumerated anew.
+func (a *attempt) watchDeparture(ctx context.Context, cancel context.CancelCauseFunc) {
+	_, err := a.slot.presence.until(ctx, func(d *hotplug.Device) bool {
+		bound := a.bound.Load()
+		return bound != nil && other(*bound)(d)
+	})
+	if err == nil {
 		cancel(flasher.Detached)
 	}
 }
@@ -89,6 +92,7 @@ func (a *attempt) recordLost(err error) bool {
 
 // hangUp gives the port back.
 func (a *attempt) hangUp() {
+	a.bound.Store(nil)
 	if a.dev == nil {
 		return
 	}
@@ -103,17 +107,13 @@ func (a *attempt) hangUp() {
 func (a *attempt) provision(ctx context.Context) error {
 	for a.try = 1; ; a.try++ {
 		err := a.runPhases(ctx)
-		if err == nil || ctx.Err() != nil || a.try == maxTries || !ruleFor(err).retry {
+		if err == nil || ctx.Err() != nil || a.try > a.Retries || !ruleFor(err).retry {
 			return err
 		}
 		a.log.Warn("trying the unit again", "err", err)
 		a.hangUp()
 	}
 }
-
-// maxTries is how often a unit is gone through in one insertion: once more is
-// worth it, more only hides a bad fixture.
-const maxTries = 2
 
 func (a *attempt) runPhases(ctx context.Context) error {
 	a.ended = 0

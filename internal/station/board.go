@@ -3,10 +3,10 @@ package station
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
+	"hoptech.co.nz/flashd/internal/hotplug"
 	"hoptech.co.nz/flashd/jobs"
 )
 
@@ -37,16 +37,8 @@ func emptySlot(s Slot) SlotView {
 func (b *board) add(s Slot) {
 	b.change(func() {
 		b.now.Slots = append(b.now.Slots, emptySlot(s))
-		slices.SortStableFunc(b.now.Slots, func(x, y SlotView) int { return comparePaths(x.Path, y.Path) })
+		slices.SortStableFunc(b.now.Slots, func(x, y SlotView) int { return hotplug.ComparePaths(x.Path, y.Path) })
 	})
-}
-
-// comparePaths puts 1-1.2 before 1-1.10.
-func comparePaths(x, y string) int {
-	if len(x) != len(y) && strings.Count(x, ".") == strings.Count(y, ".") {
-		return len(x) - len(y)
-	}
-	return strings.Compare(x, y)
 }
 
 // change alters the view and wakes its watchers.

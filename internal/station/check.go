@@ -20,6 +20,12 @@ const (
 // that it finds no configuration.
 const afterID = 500 * time.Millisecond
 
+// The causes that end the listening.
+var (
+	errSilent = errors.New("the unit did not say its Device ID")
+	errQuiet  = errors.New("the unit has nothing more to say")
+)
+
 // check listens to the unit start: it has to say its own Device ID, and must
 // not say that it finds no configuration.
 func (a *attempt) check(ctx context.Context) error {
@@ -28,30 +34,40 @@ func (a *attempt) check(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, a.BootCheck.Limit, errSilent)
 	defer cancel()
-	for {
-		err := a.listen(ctx)
-		if !errors.Is(err, flasher.Detached) {
-			return err
+	err := a.listen(ctx)
+	for errors.Is(err, flasher.Detached) {
+		if err = a.comeBack(ctx); err != nil {
+			break
 		}
-		if err := a.follow(ctx); err != nil {
-			return err
+		if err = a.reopen(ctx); err == nil {
+			err = a.listen(ctx)
 		}
 	}
+	switch {
+	case errors.Is(err, errSilent):
+		return &fault{kindSilent, fmt.Errorf("%w within %v", errSilent, a.BootCheck.Limit)}
+	case err == nil:
+		a.result.BootChecked = true
+	}
+	return err
 }
 
-// errSilent is the cause when a unit says nothing that counts.
-var errSilent = errors.New("the unit did not say its Device ID")
+// reopen listens on the port that the unit came back with after its reset.
+func (a *attempt) reopen(ctx context.Context) error {
+	port, err := a.Open(ctx, a.port)
+	if err != nil {
+		return portFault(err)
+	}
+	return a.dev.Reopen(port)
+}
 
+// listen waits for the Device ID, and then a moment for the unit to take it
+// back.
 func (a *attempt) listen(ctx context.Context) error {
 	for {
-		line, err := a.dev.Line(ctx)
-		switch {
-		case errors.Is(err, errSilent):
-			return &fault{kindSilent, fmt.Errorf("%w within %v", errSilent, a.BootCheck.Limit)}
-		case err != nil:
+		line, err := a.line(ctx)
+		if err != nil {
 			return err
-		case strings.Contains(line, saysNotProvisioned):
-			return &fault{kindUnprovisioned, fmt.Errorf("the unit says: %s", saysNotProvisioned)}
 		}
 		if said, ok := deviceIDIn(line); ok {
 			if want := a.dev.MAC().DeviceID(); said != want {
@@ -62,26 +78,28 @@ func (a *attempt) listen(ctx context.Context) error {
 	}
 }
 
-// listenOn gives the unit a moment to take it back.
 func (a *attempt) listenOn(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, afterID, errQuiet)
 	defer cancel()
 	for {
-		line, err := a.dev.Line(ctx)
-		if err != nil && (errors.Is(err, errQuiet) || errors.Is(err, errSilent)) {
-			a.result.BootChecked = true
+		_, err := a.line(ctx)
+		if errors.Is(err, errQuiet) || errors.Is(err, errSilent) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if strings.Contains(line, saysNotProvisioned) {
-			return &fault{kindUnprovisioned, fmt.Errorf("the unit says: %s", saysNotProvisioned)}
-		}
 	}
 }
 
-var errQuiet = errors.New("nothing more to hear")
+// line returns the next line that the unit prints, unless it is a complaint.
+func (a *attempt) line(ctx context.Context) (string, error) {
+	line, err := a.dev.Line(ctx)
+	if err == nil && strings.Contains(line, saysNotProvisioned) {
+		err = &fault{kindUnprovisioned, fmt.Errorf("the unit says: %s", saysNotProvisioned)}
+	}
+	return line, err
+}
 
 // deviceIDIn finds a whole Device ID in a line of the boot log.
 func deviceIDIn(line string) (string, bool) {
@@ -94,28 +112,4 @@ func deviceIDIn(line string) (string, bool) {
 		return "", false
 	}
 	return id, true
-}
-
-// comeBack is how long a unit may be off the USB after its reset: enumeration
-// takes half a second, behind a busy hub some.
-const comeBack = 5 * time.Second
-
-// follow waits for a unit that left the USB with its reset, and listens on the
-// port that it comes back with. One that stays away was taken out.
-func (a *attempt) follow(ctx context.Context) error {
-	limited, cancel := context.WithTimeoutCause(ctx, comeBack, flasher.Detached)
-	defer cancel()
-	if _, err := a.slot.presence.until(limited, other(a.port)); err != nil {
-		return err
-	}
-	device, err := a.slot.presence.until(limited, present)
-	if err != nil {
-		return err
-	}
-	port, err := a.Open(ctx, *device)
-	if err != nil {
-		return err
-	}
-	a.port = *device
-	return a.dev.Reopen(port)
 }

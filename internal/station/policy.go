@@ -3,6 +3,7 @@ package station
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"hoptech.co.nz/flashd/flasher"
 	"hoptech.co.nz/flashd/internal/credentials"
@@ -199,8 +200,11 @@ func stopsLine(kind string) bool {
 // portFault is for a port that cannot be opened although it is there.
 func portFault(err error) error {
 	var k flasher.Kind
-	if errors.As(err, &k) {
+	switch {
+	case errors.As(err, &k):
 		return err
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: %w", flasher.Detached, err)
 	}
 	return &fault{kindPort, fmt.Errorf("the port cannot be opened: %w", err)}
 }

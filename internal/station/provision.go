@@ -45,8 +45,22 @@ func Phases() []string {
 	return names
 }
 
-// connect brings the chip into download mode.
+// connect brings the chip into download mode. Until then a chip with an empty
+// flash starts over and over, and leaves the USB each time if it has a USB
+// unit of its own.
 func (a *attempt) connect(ctx context.Context) error {
+	for {
+		err := a.connectOnce(ctx)
+		if !errors.Is(err, flasher.Detached) {
+			return err
+		}
+		if err := a.comeBack(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (a *attempt) connectOnce(ctx context.Context) error {
 	port, err := a.Open(ctx, a.port)
 	if err != nil {
 		return portFault(err)
@@ -56,6 +70,36 @@ func (a *attempt) connect(ctx context.Context) error {
 		Baud:   a.Flasher.Baud, NoStub: a.Flasher.NoStub,
 		Logf: func(format string, args ...any) { a.log.Info(fmt.Sprintf(format, args...)) },
 	})
+	if err == nil {
+		bound := a.port
+		a.bound.Store(&bound)
+	}
+	return err
+}
+
+const (
+	// absence is how long a unit may be off the USB after a reset: enumeration
+	// takes half a second, behind a busy hub some.
+	absence = 5 * time.Second
+	// eventLag is how much later than the port's failure the kernel's word
+	// about it may come.
+	eventLag = 100 * time.Millisecond
+)
+
+// comeBack waits for a unit that left the USB with a reset, and takes the port
+// that it comes back with. One that stays away was taken out.
+func (a *attempt) comeBack(ctx context.Context) error {
+	select {
+	case <-time.After(eventLag):
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, absence, flasher.Detached)
+	defer cancel()
+	device, err := a.slot.presence.until(ctx, present)
+	if err == nil {
+		a.port = *device
+	}
 	return err
 }
 
@@ -227,7 +271,7 @@ func (a *attempt) verifyNVS(ctx context.Context) error { return a.verified(ctx, 
 // reboot starts what was written. A port without a reset line leaves that to
 // whoever holds the board, and the boot check with it.
 func (a *attempt) reboot(ctx context.Context) error {
-	a.rebooting.Store(true)
+	a.bound.Store(nil) // a chip with a USB unit of its own may leave with its reset
 	err := a.dev.Reboot(ctx)
 	if !a.dev.HasResetLine() {
 		a.result.BootCheckOff = true

@@ -83,6 +83,7 @@ func newBench(t *testing.T, path string, r *firmware.Release, change func(*stati
 		Slots:     []station.Slot{{Path: "1-1.1", Name: "left"}, {Path: "1-1.2", Name: "right"}},
 		Flasher:   station.FlasherConfig{Baud: 921600},
 		BootCheck: station.BootCheck{Enabled: true, Limit: 15 * time.Second},
+		Retries:   1,
 		Grace:     20 * time.Second,
 		Log:       slog.New(slog.NewTextHandler(&lockedWriter{w: b.log}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

@@ -28,6 +28,7 @@ type Config struct {
 	Slots     []Slot        // in fixture order; none: every device is a slot of its own
 	Flasher   FlasherConfig // how to talk to chips
 	BootCheck BootCheck
+	Retries   int                   // how often an attempt is begun again by itself where that may help
 	Units     int                   // stop after that many finished units; 0: never
 	Grace     time.Duration         // what running attempts get when the station is stopped
 	Simulated bool                  // the units are simulated chips
