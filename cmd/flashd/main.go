@@ -15,6 +15,7 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // who asks twice does not want to wait
 	app := newApp()
 	return report(app.ErrWriter, app.RunContext(ctx, interspersed(app, os.Args)))
 }
@@ -32,7 +33,8 @@ func newApp() *cli.App {
 			return usagef("%w", err)
 		},
 		Commands: []*cli.Command{
-			nvsCommand(),
+			serveCommand(), flashCommand(), reworkCommand(), jobsCommand(), unitsCommand(),
+			imageCommand(), nvsCommand(), portsCommand(), simulateCommand(), versionCommand(),
 		},
 	}
 }

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/urfave/cli/v2"
+
+	"hoptech.co.nz/flashd/flasher"
+	"hoptech.co.nz/flashd/internal/hotplug"
+	"hoptech.co.nz/flashd/internal/serialport"
+	"hoptech.co.nz/flashd/internal/station"
+)
+
+func flashCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "flash",
+		Usage: "take the one unit on a port through the whole line, once",
+		Flags: []cli.Flag{
+			configFlag(), stateDirFlag(), imagesFlag(), releaseFlag(), credentialsFlag(), tokenFileFlag(),
+			&cli.StringFlag{Name: "port", Usage: "`PORT` of the unit: /dev/ttyACM0, socket://HOST:PORT or rfc2217://HOST:PORT (required)"},
+			&cli.IntFlag{Name: "baud", Usage: "raise a UART to that rate, in bits per second", DefaultText: "921600"},
+			&cli.BoolFlag{Name: "no-stub", Usage: "use the chip's ROM loader only"},
+			&cli.BoolFlag{Name: "no-boot-check", Usage: "do not wait for the unit to start and say its Device ID"},
+			logFormatFlag(),
+		},
+		Action: flash,
+	}
+}
+
+func flash(c *cli.Context) error {
+	cfg, err := flashSettings(c)
+	if err != nil {
+		return err
+	}
+	handler, err := newLogHandler(c.App.ErrWriter, cfg.Log)
+	if err != nil {
+		return err
+	}
+	release, err := cfg.loadRelease()
+	if err != nil {
+		return err
+	}
+	if release.Demo && !simulated(cfg.port) {
+		return withHint(exitUsage, fmt.Errorf("release %s is for simulated units; no real one would run it", release.Name),
+			"Make a release of your own: flashd image import NAME DIR.")
+	}
+	source, err := cfg.source(func(err error) { fmt.Fprintf(c.App.ErrWriter, "flashd: %s\n", heldBy(err)) })
+	if err != nil {
+		return err
+	}
+	log := slog.New(warnings{handler})
+	store, err := openStore(cfg.StateDir, log)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	slot := station.Slot{Path: cfg.port, Name: filepath.Base(cfg.port)}
+	st, err := station.New(station.Config{
+		Name: cfg.Station, Version: version, Store: store, Release: release, Source: source,
+		Open: func(ctx context.Context, _ hotplug.Device) (flasher.Port, error) {
+			return serialport.Open(ctx, cfg.port)
+		},
+		Slots: []station.Slot{slot}, Flasher: cfg.flasherConfig(), BootCheck: cfg.bootCheck(),
+		Retries: cfg.MaxRetries, Grace: time.Second, Simulated: simulated(cfg.port), Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	view, err := flashOne(c.Context, st, deviceAt(cfg.port), c.App.ErrWriter)
+	if err != nil {
+		return err
+	}
+	return verdict(c.App.Writer, view)
+}
+
+// simulated reports whether a port can only lead to a simulated unit or an
+// emulator.
+func simulated(port string) bool {
+	return strings.HasPrefix(port, "socket://") || strings.HasPrefix(port, "rfc2217://") || strings.HasPrefix(port, "/dev/pts/")
+}
+
+// deviceAt describes the unit on a port, as far as USB tells.
+func deviceAt(port string) hotplug.Device {
+	device := hotplug.Device{Path: port, TTY: port}
+	resolved, err := filepath.EvalSymlinks(port) // /dev/serial/by-id/… leads to a tty
+	if err != nil {
+		return device
+	}
+	devices, err := hotplug.Sysfs{Accept: func(hotplug.ID) bool { return true }}.List(context.Background())
+	if err != nil {
+		return device // no USB here: a UART of the machine's own
+	}
+	for _, d := range devices {
+		if d.TTY == resolved {
+			device.VID, device.PID = d.VID, d.PID
+		}
+	}
+	return device
+}
+
+// flashOne runs a station for one unit until its attempt has ended.
+func flashOne(ctx context.Context, st *station.Station, device hotplug.Device, progress io.Writer) (station.SlotView, error) {
+	runCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	events := make(chan hotplug.Event, 1)
+	events <- hotplug.Event{Kind: hotplug.Attach, Device: device}
+	ended := make(chan error, 1)
+	go func() { ended <- st.Run(runCtx, events) }()
+
+	bar := newBar(progress)
+	watchCtx, unwatch := context.WithCancel(context.WithoutCancel(ctx))
+	defer unwatch()
+	var last station.SlotView
+	for view := range st.Watch(watchCtx) {
+		last = view.Slots[0]
+		bar.show(last)
+		if last.State != station.Working && last.State != station.Empty || runCtx.Err() != nil && last.State == station.Empty {
+			break
+		}
+	}
+	bar.done()
+	stop()
+	err := <-ended
+	return last, errors.Join(err, context.Cause(ctx))
+}
+
+// bar is the progress of one unit, for whoever looks at a terminal.
+type bar struct{ *progressbar.ProgressBar }
+
+func newBar(w io.Writer) bar {
+	if !isTerminal(w) {
+		return bar{}
+	}
+	return bar{progressbar.NewOptions(100, progressbar.OptionSetWriter(w), progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetPredictTime(false), progressbar.OptionSetWidth(30))}
+}
+
+func (b bar) show(s station.SlotView) {
+	if b.ProgressBar == nil || s.State != station.Working {
+		return
+	}
+	b.Describe(fmt.Sprintf("%s %-12s", cmp.Or(s.Unit, "unit"), s.Phase))
+	_ = b.Set(int(s.Progress * 100)) // a terminal that cannot be drawn on is no reason to stop
+}
+
+func (b bar) done() {
+	if b.ProgressBar != nil {
+		_ = b.Finish()
+	}
+}
+
+// verdict says how it ended and chooses the exit code.
+func verdict(w io.Writer, s station.SlotView) error {
+	switch s.State {
+	case station.Passed:
+		fmt.Fprintf(w, "PASS %s\n", s.Unit)
+		return nil
+	case station.Refused:
+		return withHint(exitRefused, sayResult(s), s.Advice)
+	default:
+		return withHint(exitFailure, sayResult(s), s.Advice)
+	}
+}
+
+func sayResult(s station.SlotView) error {
+	word := strings.ToUpper(string(s.State))
+	if s.Unit == "" {
+		return fmt.Errorf("%s: %s", word, s.Message)
+	}
+	return fmt.Errorf("%s: unit %s: %s", word, s.Unit, s.Message)
+}
+
+// warnings passes on what somebody at a prompt has to know.
+type warnings struct{ slog.Handler }
+
+func (w warnings) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }

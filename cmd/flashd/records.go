@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"hoptech.co.nz/flashd/internal/web"
+	"hoptech.co.nz/flashd/jobs"
+)
+
+// stateDirFlag is where the record and the control socket are.
+func stateDirFlag() *cli.StringFlag {
+	return &cli.StringFlag{
+		Name: "state-dir", Value: "state", EnvVars: []string{"FLASHD_STATE_DIR"},
+		Usage: "`DIR` with the record of units and attempts",
+	}
+}
+
+// storePath is the file of the record in a state directory.
+func storePath(stateDir string) string { return filepath.Join(stateDir, "jobs.db") }
+
+// records is what can be asked about units and attempts, of the daemon that
+// runs on a state directory or of the store itself.
+type records interface {
+	Unit(ctx context.Context, id string) (jobs.Unit, error)
+	Units(ctx context.Context) iter.Seq2[jobs.Unit, error]
+	Attempts(ctx context.Context, f jobs.Filter) iter.Seq2[jobs.Attempt, error]
+}
+
+// openRecords asks the daemon if one runs, since it holds the store, and opens
+// the store if none does.
+func openRecords(stateDir string) (_ records, done func(), err error) {
+	client, err := web.Dial(stateDir)
+	if err == nil {
+		return client, client.Close, nil
+	}
+	if !errors.Is(err, web.ErrNoDaemon) {
+		return nil, nil, err
+	}
+	store, err := jobs.OpenReadOnly(storePath(stateDir))
+	if err != nil {
+		return nil, nil, storeError(stateDir, err)
+	}
+	return storeRecords{store}, func() { _ = store.Close() }, nil // it was only read
+}
+
+// storeError says what to do about a store that does not open.
+func storeError(stateDir string, err error) error {
+	switch {
+	case errors.Is(err, jobs.ErrInUse):
+		return withHint(exitStoreInUse, err, "Another flashd command is using it; wait for it to end.")
+	case errors.Is(err, jobs.ErrNone):
+		return withHint(exitFailure, fmt.Errorf("nothing is recorded in %s", stateDir), "Name the directory that flashd serve or flashd flash used with --state-dir.")
+	default:
+		return err
+	}
+}
+
+// storeRecords asks the store itself.
+type storeRecords struct{ store *jobs.Store }
+
+func (s storeRecords) Unit(_ context.Context, id string) (jobs.Unit, error) { return s.store.Unit(id) }
+
+func (s storeRecords) Units(context.Context) iter.Seq2[jobs.Unit, error] { return s.store.Units() }
+
+func (s storeRecords) Attempts(_ context.Context, f jobs.Filter) iter.Seq2[jobs.Attempt, error] {
+	return s.store.Attempts(f)
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+)
+
+// formatFlag chooses among table, json and csv.
+func formatFlag() *cli.StringFlag {
+	return &cli.StringFlag{Name: "format", Value: "table", Usage: "table, json or csv"}
+}
+
+// writeRows writes records as the user wants them: a table or CSV of columns,
+// or the records themselves as a JSON array.
+func writeRows[T any](w io.Writer, format string, records iter.Seq2[T, error], header []string, row func(T) []string) error {
+	switch format {
+	case "table":
+		return writeTable(w, records, header, row)
+	case "csv":
+		return writeCSV(w, records, header, row)
+	case "json":
+		return writeJSON(w, records)
+	default:
+		return usagef("--format %q: want table, json or csv", format)
+	}
+}
+
+func writeTable[T any](w io.Writer, records iter.Seq2[T, error], header []string, row func(T) []string) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, strings.ToUpper(strings.Join(header, "\t")))
+	for r, err := range records {
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(tw, strings.Join(row(r), "\t"))
+	}
+	return tw.Flush()
+}
+
+func writeCSV[T any](w io.Writer, records iter.Seq2[T, error], header []string, row func(T) []string) error {
+	cw := csv.NewWriter(w)
+	if err := cw.Write(header); err != nil {
+		return err
+	}
+	for r, err := range records {
+		if err != nil {
+			return err
+		}
+		if err := cw.Write(row(r)); err != nil {
+			return err
+		}
+	}
+	cw.Flush()
+	return cw.Error()
+}
+
+func writeJSON[T any](w io.Writer, records iter.Seq2[T, error]) error {
+	all := []T{}
+	for r, err := range records {
+		if err != nil {
+			return err
+		}
+		all = append(all, r)
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(all)
+}

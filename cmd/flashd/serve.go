@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sync/errgroup"
+
+	"hoptech.co.nz/flashd/internal/config"
+	"hoptech.co.nz/flashd/internal/station"
+	"hoptech.co.nz/flashd/internal/web"
+	"hoptech.co.nz/flashd/jobs"
+)
+
+func serveCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "serve",
+		Usage: "run the station: flash and provision every unit that is plugged in",
+		Flags: []cli.Flag{
+			configFlag(), stateDirFlag(), imagesFlag(), releaseFlag(),
+			&cli.StringFlag{Name: "listen", Value: config.Default().Listen, Usage: "`ADDR` of the board and the metrics"},
+			&cli.IntFlag{Name: "simulate", Usage: "run with `N` slots of simulated units instead of USB"},
+			&cli.BoolFlag{Name: "instant", Usage: "with --simulate: chips and operator take no time"},
+			&cli.IntFlag{Name: "units", Usage: "stop after `N` finished units and sum up"},
+			&cli.DurationFlag{Name: "grace", Value: 20 * time.Second, Usage: "what units under way get to finish when flashd is stopped"},
+			logFormatFlag(),
+		},
+		Action: serve,
+	}
+}
+
+func serve(c *cli.Context) error {
+	cfg, err := serveSettings(c)
+	if err != nil {
+		return err
+	}
+	live := isTerminal(c.App.Writer) && !c.IsSet("log-format")
+	log, closeLog, err := openLog(c.App.ErrWriter, cfg, live)
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+
+	line, err := newLine(cfg, log)
+	if err != nil {
+		return err
+	}
+	defer line.close()
+	if err := line.run(c.Context, func(views <-chan station.View) {
+		if live {
+			liveTable(c.App.Writer, views)
+		}
+	}); err != nil {
+		return err
+	}
+	if cfg.units > 0 {
+		summary(c.App.Writer, line.station.View().Totals)
+	}
+	return nil
+}
+
+// line is everything that serve runs.
+type line struct {
+	settings
+	log      *slog.Logger
+	store    *jobs.Store
+	registry *prometheus.Registry
+	from     supply // where units come from
+	station  *station.Station
+	control  net.Listener
+	board    net.Listener
+}
+
+// newLine checks and opens everything that the line needs, so that a mistake
+// stops it before any unit is touched.
+func newLine(cfg settings, log *slog.Logger) (_ *line, err error) {
+	l := &line{settings: cfg, log: log, registry: newRegistry()}
+	defer func() {
+		if err != nil {
+			l.close()
+		}
+	}()
+	release, err := cfg.loadRelease()
+	if err != nil {
+		return nil, err
+	}
+	if l.store, err = openStore(cfg.StateDir, log); err != nil {
+		return nil, err
+	}
+	source, err := cfg.source(func(err error) { l.station.Hold(heldBy(err)) })
+	if err != nil {
+		return nil, err
+	}
+	if l.from, err = cfg.supply(release, log); err != nil {
+		return nil, err
+	}
+	l.station, err = station.New(station.Config{
+		Name: cfg.Station, Version: version, Store: l.store, Release: release, Source: source,
+		Open: l.from.Open, Slots: l.from.Slots(), Simulated: cfg.simulate > 0,
+		Flasher: cfg.flasherConfig(), BootCheck: cfg.bootCheck(), Retries: cfg.MaxRetries, Units: cfg.units, Grace: cfg.grace,
+		Registry: l.registry, Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if l.control, err = web.ListenUnix(cfg.StateDir); err != nil {
+		return nil, err
+	}
+	if l.board, err = net.Listen("tcp", cfg.Listen); err != nil {
+		return nil, withHint(exitFailure, fmt.Errorf("the board cannot be shown: %w", err), "Choose another address with --listen ADDR.")
+	}
+	log.Info("station started", "station", cfg.Station, "release", release.Name, "chip", release.Chip,
+		"board", "http://"+l.board.Addr().String()+"/", "version", version)
+	return l, nil
+}
+
+// heldBy is what the board says while the config server is waited for.
+func heldBy(err error) string {
+	return "Waiting for the config server: " + err.Error() + ". Units go on when it answers."
+}
+
+func newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// openStore opens the record and closes what a daemon that died left open.
+func openStore(stateDir string, log *slog.Logger) (*jobs.Store, error) {
+	if err := os.MkdirAll(stateDir, 0o700); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	store, err := jobs.Open(storePath(stateDir))
+	if errors.Is(err, jobs.ErrInUse) {
+		return nil, withHint(exitStoreInUse, err, "Another flashd runs on "+stateDir+"; stop it, or use another --state-dir.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	aborted, err := store.Recover(time.Now())
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	for _, a := range aborted {
+		log.Warn("an attempt was cut off when flashd last ended", "attempt", a.ID, "slot", a.Slot, "unit", a.Unit)
+	}
+	return store, nil
+}
+
+func (l *line) close() {
+	for _, listener := range []net.Listener{l.control, l.board} {
+		if listener != nil {
+			_ = listener.Close() // Serve has closed it already when all went well
+		}
+	}
+	if l.store != nil {
+		if err := l.store.Close(); err != nil {
+			l.log.Error("the record does not close", "err", err)
+		}
+	}
+}
+
+// run works until ctx ends or the units are done. What shows the line goes on
+// until the last unit is put down.
+func (l *line) run(ctx context.Context, show func(<-chan station.View)) error {
+	showCtx, stopShow := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopShow()
+	handlers := web.Config{Source: l.station, Store: l.store, Metrics: l.registry, Listen: l.Listen}
+
+	group, groupCtx := errgroup.WithContext(showCtx)
+	unitsCtx, stopUnits := context.WithCancel(ctx)
+	defer stopUnits()
+	group.Go(func() error { return web.Serve(groupCtx, l.board, web.NewHandler(handlers), l.log) })
+	group.Go(func() error { return web.Serve(groupCtx, l.control, web.NewControl(handlers), l.log) })
+	group.Go(func() error { show(l.station.Watch(groupCtx)); return nil })
+	group.Go(func() error { return l.from.Run(unitsCtx, l.station) })
+	group.Go(func() error {
+		defer stopShow()
+		defer stopUnits()
+		stopOnFailure := context.AfterFunc(groupCtx, stopUnits)
+		defer stopOnFailure()
+		return l.station.Run(unitsCtx, l.from.Events())
+	})
+	return group.Wait()
+}
+
+// openLog returns where the log goes: to standard error, or, while the live
+// table has the terminal, into a file of the state directory.
+func openLog(out io.Writer, cfg settings, live bool) (*slog.Logger, func(), error) {
+	done := func() {}
+	if live {
+		if err := os.MkdirAll(cfg.StateDir, 0o700); err != nil {
+			return nil, nil, fmt.Errorf("state directory: %w", err)
+		}
+		f, err := os.OpenFile(filepath.Join(cfg.StateDir, "flashd.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return nil, nil, fmt.Errorf("log: %w", err)
+		}
+		out, done = f, func() { _ = f.Close() } // nothing was kept back
+	}
+	handler, err := newLogHandler(out, cfg.Log)
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	return slog.New(handler), done, nil
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"hoptech.co.nz/flashd/internal/config"
+	"hoptech.co.nz/flashd/internal/firmware"
+	"hoptech.co.nz/flashd/internal/station"
+)
+
+func configFlag() *cli.StringFlag {
+	return &cli.StringFlag{Name: "config", EnvVars: []string{"FLASHD_CONFIG"}, Usage: "`FILE` flashd.yaml"}
+}
+
+func imagesFlag() *cli.StringFlag {
+	return &cli.StringFlag{Name: "images", Value: config.Default().ImagesDir, Usage: "`DIR` with the releases"}
+}
+
+func releaseFlag() *cli.StringFlag {
+	return &cli.StringFlag{Name: "release", Usage: "`NAME` of the release to write", DefaultText: "the only one there is"}
+}
+
+// settings are the configuration with what the command line says over it.
+type settings struct {
+	*config.Config
+	port     string // flash: of the unit
+	token    string // flash: file of the bearer token
+	simulate int    // serve: slots of simulated units
+	instant  bool   // serve: simulated units take no time
+	units    int    // serve: how many to finish
+	grace    time.Duration
+}
+
+// commonSettings reads the configuration and the flags that serve and flash
+// share.
+func commonSettings(c *cli.Context) (s settings, err error) {
+	if c.NArg() > 0 {
+		return s, usagef("flashd %s takes no arguments, got %q", c.Command.Name, c.Args().First())
+	}
+	s.Config = config.Default()
+	if c.IsSet("config") {
+		if s.Config, err = config.Load(c.String("config")); err != nil {
+			return s, withHint(exitUsage, err, "deploy/flashd.example.yaml explains every key.")
+		}
+	}
+	for flag, setting := range map[string]*string{
+		"state-dir": &s.StateDir, "images": &s.ImagesDir, "release": &s.Release, "listen": &s.Listen, "log-format": &s.Log.Format,
+	} {
+		if c.IsSet(flag) {
+			*setting = c.String(flag)
+		}
+	}
+	return s, nil
+}
+
+func serveSettings(c *cli.Context) (settings, error) {
+	s, err := commonSettings(c)
+	if err != nil {
+		return s, err
+	}
+	s.simulate, s.instant = c.Int("simulate"), c.Bool("instant")
+	s.units, s.grace = c.Int("units"), c.Duration("grace")
+	switch {
+	case c.IsSet("simulate") && (s.simulate < 1 || s.simulate > 64):
+		err = usagef("--simulate %d: want 1 to 64 slots", s.simulate)
+	case s.units < 0:
+		err = usagef("--units %d: want how many units to finish", s.units)
+	case s.instant && s.simulate == 0:
+		err = usagef("--instant goes with --simulate")
+	case s.simulate == 0 && !c.IsSet("config"):
+		err = withHint(exitUsage, errors.New("which units to work on, and where their credentials come from, is not said"),
+			"Name a configuration with --config flashd.yaml, or try simulated units: flashd serve --simulate 8.")
+	}
+	return s, err
+}
+
+func flashSettings(c *cli.Context) (settings, error) {
+	s, err := commonSettings(c)
+	if err != nil {
+		return s, err
+	}
+	s.port, s.token = c.String("port"), c.String("token-file")
+	if s.port == "" {
+		return s, usagef("which port? Add --port, such as --port /dev/ttyACM0; flashd ports lists those there are")
+	}
+	if c.IsSet("baud") {
+		s.Flasher.Baud = c.Int("baud")
+	}
+	s.Flasher.Stub = s.Flasher.Stub && !c.Bool("no-stub")
+	s.BootCheck.Enabled = s.BootCheck.Enabled && !c.Bool("no-boot-check")
+	return s, s.setCredentials(c.String("credentials"))
+}
+
+func (s settings) flasherConfig() station.FlasherConfig {
+	return station.FlasherConfig{Baud: s.Flasher.Baud, NoStub: !s.Flasher.Stub}
+}
+
+func (s settings) bootCheck() station.BootCheck {
+	return station.BootCheck{Enabled: s.BootCheck.Enabled, Limit: s.BootCheck.Timeout}
+}
+
+// loadRelease reads the release to write: the one that is named, or the only
+// one there is.
+func (s settings) loadRelease() (*firmware.Release, error) {
+	name := s.Release
+	if name == "" {
+		var err error
+		if name, err = s.onlyRelease(); err != nil {
+			return nil, err
+		}
+	}
+	r, err := firmware.Load(s.ImagesDir, name)
+	if errors.Is(err, firmware.ErrNotFound) {
+		return nil, withHint(exitFailure, err, "flashd image list shows the releases there are; flashd image import makes one.")
+	}
+	return r, err
+}
+
+func (s settings) onlyRelease() (string, error) {
+	releases, err := firmware.List(s.ImagesDir)
+	if err != nil {
+		return "", err
+	}
+	switch len(releases) {
+	case 0:
+		return "", withHint(exitFailure, fmt.Errorf("there is no release in %s", s.ImagesDir),
+			"Make one with flashd image import NAME DIR, or one for simulated units with flashd image demo.")
+	case 1:
+		return releases[0].Name, nil
+	default:
+		return "", withHint(exitUsage, fmt.Errorf("there are %d releases in %s", len(releases), s.ImagesDir), "Choose one with --release NAME.")
+	}
+}

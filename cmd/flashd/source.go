@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"hoptech.co.nz/flashd/internal/config"
+	"hoptech.co.nz/flashd/internal/credentials"
+)
+
+func credentialsFlag() *cli.StringFlag {
+	return &cli.StringFlag{
+		Name:  "credentials",
+		Usage: "where the unit's credentials come from, instead of what the configuration says: `SOURCE` is derive:SALTFILE, csv:FILE, server:URL, or demo for simulated units",
+	}
+}
+
+func tokenFileFlag() *cli.StringFlag {
+	return &cli.StringFlag{Name: "token-file", Usage: "`FILE` with the bearer token for --credentials server:URL (else from FLASHD_TOKEN)"}
+}
+
+// demo is the source of units that do not exist.
+const demo config.Source = "demo"
+
+// demoSalt is no secret: what is derived from it opens no broker.
+const demoSalt = "demo salt of flashd: for simulated units only"
+
+// setCredentials lets the command line choose the source.
+func (s *settings) setCredentials(spec string) error {
+	if spec == "" {
+		return nil
+	}
+	kind, where, _ := strings.Cut(spec, ":")
+	chosen := &s.Credentials
+	chosen.Source = config.Source(kind)
+	switch chosen.Source {
+	case config.FromDerive:
+		chosen.Derive.SaltFile, chosen.Derive.SaltEnv = where, ""
+	case config.FromCSV:
+		chosen.CSV.File = where
+	case config.FromServer:
+		chosen.Server.URL = where
+		if s.token != "" {
+			chosen.Server.TokenFile, chosen.Server.TokenEnv = s.token, ""
+		} else if chosen.Server.TokenFile == "" {
+			chosen.Server.TokenEnv = "FLASHD_TOKEN"
+		}
+	case demo:
+		return nil
+	}
+	if where == "" {
+		return usagef("--credentials %q: want derive:SALTFILE, csv:FILE, server:URL or demo", spec)
+	}
+	return nil
+}
+
+// source makes the source of credentials. Waiting is told each time that a
+// config server does not answer.
+func (s settings) source(waiting func(error)) (credentials.Source, error) {
+	chosen := s.Credentials
+	if s.simulate > 0 {
+		chosen.Source = demo // a simulated unit never gets a real one's credentials
+	}
+	switch chosen.Source {
+	case config.FromServer:
+		return serverSource(chosen.Server, waiting)
+	case config.FromDerive:
+		salt, err := readSecret(chosen.Derive.SaltFile, chosen.Derive.SaltEnv)
+		if err != nil {
+			return nil, fmt.Errorf("salt: %w", err)
+		}
+		return credentials.NewDerive(credentials.DeriveConfig{Salt: salt, Host: chosen.Derive.MQTTHost, Port: chosen.Derive.MQTTPort})
+	case config.FromCSV:
+		return credentials.NewCSV(chosen.CSV.File)
+	case demo:
+		if s.simulate == 0 && !simulated(s.port) {
+			return nil, usagef("--credentials demo is for simulated units; a real one needs its own")
+		}
+		return credentials.NewDerive(credentials.DeriveConfig{Salt: demoSalt, Host: "mqtt.example.com", Port: 8883})
+	default:
+		return nil, withHint(exitUsage, fmt.Errorf("where the unit's credentials come from is not said"),
+			"Add --credentials SOURCE, or name a configuration with --config flashd.yaml.")
+	}
+}
+
+func serverSource(c config.Server, waiting func(error)) (credentials.Source, error) {
+	token, err := readSecret(c.TokenFile, c.TokenEnv)
+	if err != nil {
+		return nil, fmt.Errorf("token: %w", err)
+	}
+	return credentials.NewServer(credentials.ServerConfig{
+		BaseURL: c.URL, Token: token, CAFile: c.CAFile, Timeout: c.Timeout,
+		AllowPlainHTTP: c.AllowPlainHTTP, OnRetry: waiting,
+	})
+}
+
+func readSecret(file, env string) (credentials.Secret, error) {
+	if file != "" {
+		return credentials.ReadSecretFile(file)
+	}
+	return credentials.SecretFromEnv(env)
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"hoptech.co.nz/flashd/flasher"
+	"hoptech.co.nz/flashd/flasher/espsim"
+	"hoptech.co.nz/flashd/internal/firmware"
+	"hoptech.co.nz/flashd/internal/hotplug"
+	"hoptech.co.nz/flashd/internal/simrig"
+	"hoptech.co.nz/flashd/internal/station"
+)
+
+// supply is where units come from: the USB, or a simulated fixture.
+type supply interface {
+	// Slots are those of the fixture, in order; none: every device is one.
+	Slots() []station.Slot
+	// Events announces units that come and go.
+	Events() <-chan hotplug.Event
+	// Open opens the port of a unit.
+	Open(context.Context, hotplug.Device) (flasher.Port, error)
+	// Run keeps units coming until ctx ends.
+	Run(context.Context, *station.Station) error
+}
+
+// supply chooses where units come from.
+func (s settings) supply(r *firmware.Release, log *slog.Logger) (supply, error) {
+	if s.simulate > 0 {
+		return s.simulatedFixture(r)
+	}
+	return newUSB(s.Config, log), nil
+}
+
+// keptUnits is how many simulated units that have left keep their flash, so
+// that a station that runs for days does not fill the disk.
+const keptUnits = 32
+
+func (s settings) simulatedFixture(r *firmware.Release) (supply, error) {
+	model, ok := espsim.ModelNamed(r.Chip)
+	if !ok {
+		return nil, withHint(exitFailure, fmt.Errorf("there is no simulated %s", r.Chip), "Use a release for another chip: flashd image demo NAME --chip esp32s3.")
+	}
+	wiring, timing, hands := espsim.Bridge, espsim.Timing{}, time.Second
+	if model.Console.USBSerialJTAG != 0 {
+		wiring = espsim.USBSerialJTAG
+	}
+	if s.instant {
+		hands = time.Millisecond
+	} else {
+		timing = espsim.Realistic(wiring)
+	}
+	keep := keptUnits
+	if s.units > 0 {
+		keep = 0 // all: somebody will want to look at them
+	}
+	return simrig.New(simrig.Config{
+		Slots: s.simulate, Dir: filepath.Join(s.StateDir, "simulator"), Model: model, Wiring: wiring,
+		Flash: r.FlashSize, Timing: timing, Units: s.units, Hands: hands, Keep: keep,
+	})
+}
