@@ -65,8 +65,9 @@ func (p *Partition) Image() ([]byte, error) {
 	}
 	opts := &Options{Version: p.formatVersion(), Keys: p.keys}
 	image, err := Generate(p.rows, p.size, opts)
-	if errors.Is(err, ErrFull) && !hadFreePage {
-		opts.ReadOnly = true // as the partition seems to be
+	if errors.Is(err, ErrFull) {
+		opts.tight = true
+		opts.ReadOnly = !hadFreePage // then the partition is read-only, it seems
 		image, err = Generate(p.rows, p.size, opts)
 	}
 	if err != nil {

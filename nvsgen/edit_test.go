@@ -2,6 +2,8 @@ package nvsgen_test
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -96,6 +98,35 @@ func TestPartition_Remove(t *testing.T) {
 	want := []nvsgen.NamespaceInfo{{Name: "n", Index: 1}, {Name: "m", Index: 2, Used: 1}}
 	if diff := cmp.Diff(want, after.Namespaces); diff != "" {
 		t.Errorf("namespaces (-want +got):\n%s", diff)
+	}
+}
+
+// The firmware packs a page to its end, the generator does not. A partition
+// that the firmware has filled can be edited nevertheless.
+func TestPartition_Image_packsTight(t *testing.T) {
+	fit := func(n int) []nvsgen.Entry { // strings of 42 entries, 3 in a page
+		var entries []nvsgen.Entry
+		for i := range n {
+			entries = append(entries, nvsgen.String("n", fmt.Sprintf("s%d", i), strings.Repeat("x", 41*32-1)))
+		}
+		return entries
+	}
+	image, err := nvsgen.Generate(fit(1), 0x3000, nil)
+	p := reopen(t, image, err)
+	want := fit(6) // two pages of exactly 126 entries, with the one for the name
+	want[2].Value = nvsgen.Text(strings.Repeat("x", 40*32-1))
+	if _, err := nvsgen.Generate(want, 0x3000, nil); !errors.Is(err, nvsgen.ErrFull) {
+		t.Fatalf("generate: %v, want %v", err, nvsgen.ErrFull)
+	}
+	for _, e := range want {
+		if err := p.Set(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	image, err = p.Image()
+	after := reopen(t, image, err)
+	if diff := cmp.Diff(want, after.Entries); diff != "" {
+		t.Errorf("entries (-want +got):\n%s", diff)
 	}
 }
 

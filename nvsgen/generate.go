@@ -16,6 +16,8 @@ type Options struct {
 	ReadOnly bool
 	// Keys encrypts the entries with XTS-AES-256; nil leaves them plain.
 	Keys *Keys
+
+	tight bool // let strings fill a page to its end, as the firmware does
 }
 
 // Generate returns the image of a partition of size bytes that holds the
@@ -46,7 +48,7 @@ func Generate(entries []Entry, size int, opts *Options) ([]byte, error) {
 	if readOnly {
 		spare = 0
 	}
-	w := newWriter(size, version)
+	w := newWriter(size, version, opts.tight)
 	if err := w.writeAll(entries, size/PageSize-spare, spare); err != nil {
 		return nil, err
 	}

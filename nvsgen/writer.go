@@ -13,6 +13,7 @@ import (
 type writer struct {
 	image      []byte
 	version    byte
+	tight      bool
 	page       []byte // the last of image, active
 	next       int    // its first free entry
 	namespaces map[string]byte
@@ -25,10 +26,11 @@ type keyOf struct {
 	key string
 }
 
-func newWriter(size int, version byte) *writer {
+func newWriter(size int, version byte, tight bool) *writer {
 	w := &writer{
 		image:      make([]byte, 0, size),
 		version:    version,
+		tight:      tight,
 		namespaces: map[string]byte{},
 		seen:       map[keyOf]int{},
 	}
@@ -124,7 +126,11 @@ func (w *writer) onePage(ns byte, key string, t Type, data []byte) {
 	// Espressif's generator leaves a page as soon as the entry would reach its
 	// end, one entry earlier than necessary. Only the longest strings, which
 	// it cannot write at all, may fill a page to the end.
-	if w.next+span >= EntriesPerPage && w.next > 0 {
+	end := EntriesPerPage
+	if !w.tight && w.next > 0 {
+		end--
+	}
+	if w.next+span > end {
 		w.newPage()
 	}
 	putLength(w.head(ns, t, span, anyChunk, key), data)
