@@ -22,4 +22,6 @@ func XTS(data, tweak, unit []byte, number int) ([]byte, error) {
 }
 
 // SearchHash is what firmware knows a key by in memory.
-func SearchHash(ns byte, key string) uint32 { return searchHash(ns, keyField(key), anyChunk) }
+func SearchHash(ns byte, key string) uint32 {
+	return searchHash([]byte{ns}, keyField(key), []byte{anyChunk})
+}

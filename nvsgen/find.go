@@ -38,7 +38,7 @@ func (p *flashPage) find(q query, from int, it *item) (at int, ok bool) {
 		start = from
 	}
 	if q.ns != anyNamespace && q.key != nil && (q.kind != typeBlobData || q.chunk != anyChunk) {
-		start = p.lookup(start, searchHash(q.ns, keyField(*q.key), q.chunk))
+		start = p.lookup(start, searchHash([]byte{q.ns}, keyField(*q.key), []byte{q.chunk}))
 	}
 	for i, next := start, 0; i < min(p.next, EntriesPerPage); i = next {
 		next = i + 1

@@ -19,7 +19,7 @@ func (it *item) chunkCount() int    { return int(it[28]) }
 func (it *item) firstChunk() byte   { return it[29] }
 func (it *item) key() string        { return keyText(it[8:24]) }
 func (it *item) checksumOK() bool   { return binary.LittleEndian.Uint32(it[4:]) == entryChecksum(it[:]) }
-func (it *item) hash() uint32       { return searchHash(it.namespace(), it[8:24], it.chunk()) }
+func (it *item) hash() uint32       { return searchHash(it[0:1], it[8:24], it[3:4]) }
 func (it *item) number() Value      { return numberFrom(it.kind(), it[24:32]) }
 func (it *item) fits(data int) bool { return it.span() == spanOf(data) }
 
@@ -35,9 +35,7 @@ func keyText(field []byte) string {
 
 // searchHash is what the firmware finds keys by in memory: 24 bits of a CRC.
 // Two keys of a page can share it.
-func searchHash(ns byte, keyField []byte, chunk byte) uint32 {
-	return checksum([]byte{ns}, keyField, []byte{chunk}) & 0xFFFFFF
-}
+func searchHash(ns, keyField, chunk []byte) uint32 { return checksum(ns, keyField, chunk) & 0xFFFFFF }
 
 func keyField(key string) []byte {
 	field := make([]byte, MaxKeyLen+1)

@@ -33,6 +33,7 @@ func newWriter(size int, version byte, tight bool) *writer {
 		tight:      tight,
 		namespaces: map[string]byte{},
 		seen:       map[keyOf]int{},
+		scratch:    make([]byte, 0, 4*EntrySize),
 	}
 	w.newPage()
 	return w
@@ -206,15 +207,16 @@ func (w *writer) newPage() {
 // search hash: in an active page, firmware of every version would take them for
 // one key and erase the first.
 func (w *writer) closeIfAmbiguous() {
-	seen := make(map[uint32]bool, w.next)
+	hashes := make([]uint32, 0, w.next)
 	for i := 0; i < w.next; {
 		head := item(entryAt(w.page, i))
-		if seen[head.hash()] {
-			setPageState(w.page, stateFull)
-			return
-		}
-		seen[head.hash()] = true
+		hashes = append(hashes, head.hash())
 		i += head.span()
+	}
+	heads := len(hashes)
+	slices.Sort(hashes)
+	if len(slices.Compact(hashes)) < heads {
+		setPageState(w.page, stateFull)
 	}
 }
 
