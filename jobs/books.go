@@ -26,8 +26,10 @@ var (
 	bucketReworksByUnit = []byte("reworks-by-unit")
 )
 
-var allBuckets = [][]byte{bucketMeta, bucketAttempts, bucketByStart, bucketByUnit, bucketOpen,
-	bucketUnits, bucketReworks, bucketReworksByUnit}
+var allBuckets = [][]byte{
+	bucketMeta, bucketAttempts, bucketByStart, bucketByUnit, bucketOpen,
+	bucketUnits, bucketReworks, bucketReworksByUnit,
+}
 
 // books are the store's buckets within one transaction.
 type books struct {

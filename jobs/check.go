@@ -17,13 +17,12 @@ func (s *Store) Check() error {
 	if err != nil {
 		return fmt.Errorf("check store: %w", err)
 	}
-	defer tx.Rollback()
-	b := booksOf(tx)
 	err = checkPages(tx)
 	if err == nil {
+		b := booksOf(tx)
 		err = errors.Join(b.checkAttempts(), b.checkUnits(), b.checkReworks())
 	}
-	if err != nil {
+	if err := errors.Join(err, tx.Rollback()); err != nil {
 		return fmt.Errorf("check store: %w", err)
 	}
 	return nil

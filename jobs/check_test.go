@@ -10,6 +10,7 @@ import (
 )
 
 func TestCheckFinds(t *testing.T) {
+	t.Parallel()
 	put := func(bucket, key, value string) func(*bbolt.Tx) error {
 		return func(tx *bbolt.Tx) error { return tx.Bucket([]byte(bucket)).Put([]byte(key), []byte(value)) }
 	}
@@ -51,10 +52,10 @@ func TestCheckFinds(t *testing.T) {
 			if err := s.Check(); err != nil {
 				t.Fatalf("before the damage: %v", err)
 			}
-			must(struct{}{}, s.Close())(t)
+			closeStore(t, s)
 			edit(t, path, tt.change)
 			s = must(jobs.Open(path))(t)
-			defer s.Close()
+			defer closeStore(t, s)
 			if err := s.Check(); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want one with %q", err, tt.want)
 			}

@@ -122,6 +122,7 @@ func (k *acks) take(line string) error {
 // Promise 6, and 1, 4 and 5 on the way: a station is killed again and again at
 // any instant, also while its store is created.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	k := &acks{map[uint64]bool{}, map[uint64]string{}, map[uint64]int{}, map[uint64]jobs.Outcome{}, map[uint64]string{}}
 	for round := range 15 {
@@ -164,8 +165,8 @@ func runAndKill(t *testing.T, path string, k *acks, n int) {
 			t.Fatal(err)
 		}
 	}
-	if cmd.Wait(); cmd.ProcessState.Exited() {
-		t.Fatalf("the child ended by itself: %s", cmd.ProcessState)
+	if err := cmd.Wait(); cmd.ProcessState.Exited() {
+		t.Fatalf("the child ended by itself: %v", err)
 	}
 }
 

@@ -47,8 +47,10 @@ func (b books) fill(start time.Time, unit string) error {
 	if err := b.putAttempt(a); err != nil {
 		return err
 	}
-	_, err = b.finish(id, Result{Outcome: Pass, End: start.Add(20 * time.Second), Written: 900_000, BootChecked: true, Credential: "server",
-		Verified: []Region{{"bootloader", 0, 21000}, {"partitions", 0x8000, 3072}, {"app", 0x10000, 1 << 20}, {"nvs", 0x9000, 0x6000}}})
+	_, err = b.finish(id, Result{
+		Outcome: Pass, End: start.Add(20 * time.Second), Written: 900_000, BootChecked: true, Credential: "server",
+		Verified: []Region{{"bootloader", 0, 21000}, {"partitions", 0x8000, 3072}, {"app", 0x10000, 1 << 20}, {"nvs", 0x9000, 0x6000}},
+	})
 	return err
 }
 

@@ -56,6 +56,13 @@ func must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
+func closeStore(t testing.TB, s *jobs.Store) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func begin(t testing.TB, s *jobs.Store, slot string) jobs.Attempt {
 	t.Helper()
 	return must(s.Begin(jobs.Attempt{Slot: slot, Path: "1-1." + slot, Release: "gateway-1.4.2", Tool: "flashd 0.1", Start: t0}))(t)
@@ -71,8 +78,10 @@ func identify(t testing.TB, s *jobs.Store, id uint64, unit string, want jobs.Ver
 }
 
 func pass() jobs.Result {
-	return jobs.Result{Outcome: jobs.Pass, End: t0.Add(20 * time.Second), Written: 900_000, BootChecked: true, Credential: "derive",
-		Verified: []jobs.Region{{Name: "app", Offset: 0x10000, Size: 1 << 20}, {Name: "nvs", Offset: 0x9000, Size: 0x6000}}}
+	return jobs.Result{
+		Outcome: jobs.Pass, End: t0.Add(20 * time.Second), Written: 900_000, BootChecked: true, Credential: "derive",
+		Verified: []jobs.Region{{Name: "app", Offset: 0x10000, Size: 1 << 20}, {Name: "nvs", Offset: 0x9000, Size: 0x6000}},
+	}
 }
 
 func failed(outcome jobs.Outcome) jobs.Result {
@@ -80,8 +89,10 @@ func failed(outcome jobs.Outcome) jobs.Result {
 	if outcome == jobs.Error {
 		blame = jobs.BlameRig
 	}
-	return jobs.Result{Outcome: outcome, End: t0.Add(9 * time.Second),
-		Failure: &jobs.Failure{Phase: "connect", Kind: "no_sync", Blame: blame, Text: "No answer from the chip.", Hint: "Reseat the board."}}
+	return jobs.Result{
+		Outcome: outcome, End: t0.Add(9 * time.Second),
+		Failure: &jobs.Failure{Phase: "connect", Kind: "no_sync", Blame: blame, Text: "No answer from the chip.", Hint: "Reseat the board."},
+	}
 }
 
 // run takes unit through a whole attempt.

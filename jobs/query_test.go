@@ -35,6 +35,7 @@ func history(t testing.TB) *jobs.Store {
 }
 
 func TestAttempts(t *testing.T) {
+	t.Parallel()
 	s := history(t)
 	at := func(i int) time.Time { return t0.Add(time.Duration(i) * 10 * time.Minute) }
 	for _, tt := range []struct {
@@ -74,6 +75,7 @@ func TestAttempts(t *testing.T) {
 
 // A station without a clock of its own can be years off until it has the time.
 func TestAttemptsAfterClockJump(t *testing.T) {
+	t.Parallel()
 	s, _ := openStore(t)
 	for _, year := range []int{2038, 1970, 2026} {
 		must(s.Begin(jobs.Attempt{Slot: "1", Start: time.Date(year, 1, 2, 0, 0, 0, 0, time.UTC)}))(t)
@@ -84,6 +86,7 @@ func TestAttemptsAfterClockJump(t *testing.T) {
 
 // Iterators read many pages, let go of the store between them, and can be left.
 func TestIterateAndWrite(t *testing.T) {
+	t.Parallel()
 	s, _ := openStore(t)
 	const n = 600
 	fill(t, s, n)
@@ -116,16 +119,23 @@ func TestIterateAndWrite(t *testing.T) {
 	if units != n {
 		t.Errorf("%d units, want %d", units, n)
 	}
-	for range s.Attempts(jobs.Filter{}) {
+	for _, err := range s.Attempts(jobs.Filter{}) {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
-	for range s.Units() {
+	for _, err := range s.Units() {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 	wantIDs(t, "the oldest, far from the newest", list(t, s, jobs.Filter{Slot: "1", Until: t0.Add(time.Second), Limit: 1}), 1)
 }
 
 func TestNotThere(t *testing.T) {
+	t.Parallel()
 	s, _ := openStore(t)
 	if _, err := s.Attempt(1); !errors.Is(err, jobs.ErrNoAttempt) {
 		t.Errorf("attempt: %v, want ErrNoAttempt", err)
@@ -136,21 +146,22 @@ func TestNotThere(t *testing.T) {
 	if _, err := s.Unit("a1b2"); err == nil || errors.Is(err, jobs.ErrNoUnit) {
 		t.Errorf("unit a1b2: %v, want an error about its form", err)
 	}
-	for range s.Units() {
-		t.Error("a unit in an empty store")
+	for u, err := range s.Units() {
+		t.Errorf("unit %s in an empty store (%v)", u.ID, err)
 	}
 }
 
 func TestDamagedRecordIsAnError(t *testing.T) {
+	t.Parallel()
 	s, path := openStore(t)
 	run(t, s, unitA, jobs.Provision, pass())
-	must(struct{}{}, s.Close())(t)
+	closeStore(t, s)
 	edit(t, path, func(tx *bbolt.Tx) error {
 		return errors.Join(tx.Bucket([]byte("attempts")).Put([]byte("\x00\x00\x00\x00\x00\x00\x00\x01"), []byte("{")),
 			tx.Bucket([]byte("units")).Put([]byte(unitA), []byte("{")))
 	})
 	s = must(jobs.Open(path))(t)
-	defer s.Close()
+	defer closeStore(t, s)
 	for what, err := range map[string]error{
 		"Attempt":  errOf(s.Attempt(1)),
 		"Unit":     errOf(s.Unit(unitA)),

@@ -49,9 +49,11 @@ func (b books) recover(last uint64, now time.Time) ([]Attempt, error) {
 
 // stopped says how far a had come when flashd was stopped.
 func stopped(a Attempt) *Failure {
-	f := &Failure{Phase: a.Current, Kind: "stopped", Blame: BlameRig,
+	f := &Failure{
+		Phase: a.Current, Kind: "stopped", Blame: BlameRig,
 		Text: "flashd was stopped before the first phase had ended",
-		Hint: "Leave the unit in its slot or plug it in again: it is done from the start."}
+		Hint: "Leave the unit in its slot or plug it in again: it is done from the start.",
+	}
 	switch {
 	case a.Current != "":
 		f.Text = fmt.Sprintf("flashd was stopped during phase %s", a.Current)

@@ -9,6 +9,7 @@ import (
 )
 
 func TestRecover(t *testing.T) {
+	t.Parallel()
 	s, path := openStore(t)
 	run(t, s, unitB, jobs.Provision, pass())
 	atBegin := begin(t, s, "1")
@@ -23,7 +24,7 @@ func TestRecover(t *testing.T) {
 	if got := must(s.Recover(t0))(t); len(got) > 0 {
 		t.Errorf("Recover closed attempts of this very process: %v", ids(got))
 	}
-	must(struct{}{}, s.Close())(t)
+	closeStore(t, s)
 
 	s = reopen(t, path)
 	fresh := begin(t, s, "4")
@@ -55,11 +56,12 @@ func TestRecover(t *testing.T) {
 
 // A rework that was under way when flashd was stopped is still to be done.
 func TestRecoverKeepsRework(t *testing.T) {
+	t.Parallel()
 	s, path := openStore(t)
 	run(t, s, unitA, jobs.Provision, pass())
 	allow(t, s, false)
 	identify(t, s, begin(t, s, "1").ID, unitA, jobs.ReworkNVS)
-	must(struct{}{}, s.Close())(t)
+	closeStore(t, s)
 	s = reopen(t, path)
 	must(s.Recover(t0))(t)
 	if u := unitOf(t, s, unitA); u.Passed || u.Rework == nil {

@@ -10,6 +10,7 @@ import (
 
 // Promise 2.
 func TestPassNeedsEvidence(t *testing.T) {
+	t.Parallel()
 	for name, spoil := range map[string]func(*jobs.Result){
 		"no verified region": func(r *jobs.Result) { r.Verified = nil },
 		"no boot check":      func(r *jobs.Result) { r.BootChecked = false },
@@ -32,6 +33,7 @@ func TestPassNeedsEvidence(t *testing.T) {
 }
 
 func TestPassNeedsUnit(t *testing.T) {
+	t.Parallel()
 	s, _ := openStore(t)
 	a := begin(t, s, "1")
 	if _, err := s.Finish(a.ID, pass()); !errors.Is(err, jobs.ErrUnproven) {
@@ -40,6 +42,7 @@ func TestPassNeedsUnit(t *testing.T) {
 }
 
 func TestPassWithoutBootCheck(t *testing.T) {
+	t.Parallel()
 	s, _ := openStore(t)
 	r := pass()
 	r.BootChecked, r.BootCheckOff = false, true
@@ -49,6 +52,7 @@ func TestPassWithoutBootCheck(t *testing.T) {
 }
 
 func TestFinishOnce(t *testing.T) {
+	t.Parallel()
 	s, _ := openStore(t)
 	a := run(t, s, unitA, jobs.Provision, failed(jobs.Fail))
 	if _, err := s.Finish(a.ID, pass()); !errors.Is(err, jobs.ErrFinished) {
@@ -61,6 +65,7 @@ func TestFinishOnce(t *testing.T) {
 
 // Promise 7, and results that make no sense.
 func TestFinishRefuses(t *testing.T) {
+	t.Parallel()
 	failure := func(f jobs.Failure) *jobs.Failure { return &f }
 	unit, rig := jobs.BlameUnit, jobs.BlameRig
 	for _, tt := range []struct {
@@ -99,6 +104,7 @@ func TestFinishRefuses(t *testing.T) {
 
 // Promise 7: yield means yield.
 func TestFirstPass(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name    string
 		before  []jobs.Outcome

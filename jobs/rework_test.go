@@ -28,6 +28,7 @@ func reworks(t testing.TB, s *jobs.Store, unit string) []jobs.Rework {
 }
 
 func TestReworkOfNVS(t *testing.T) {
+	t.Parallel()
 	s, _ := openStore(t)
 	run(t, s, unitA, jobs.Provision, pass())
 	allowed := allow(t, s, false)
@@ -61,6 +62,7 @@ func TestReworkOfNVS(t *testing.T) {
 }
 
 func TestReworkStaysArmed(t *testing.T) {
+	t.Parallel()
 	for _, outcome := range []jobs.Outcome{jobs.Fail, jobs.Error} {
 		s, _ := openStore(t)
 		run(t, s, unitA, jobs.Provision, pass())
@@ -77,6 +79,7 @@ func TestReworkStaysArmed(t *testing.T) {
 // A unit whose reflash broke off has no firmware to keep, so a later permission
 // for its NVS alone must write everything.
 func TestReworkOfBrokenFirmware(t *testing.T) {
+	t.Parallel()
 	s, _ := openStore(t)
 	run(t, s, unitA, jobs.Provision, pass())
 	allow(t, s, true)
@@ -96,6 +99,7 @@ func TestReworkOfBrokenFirmware(t *testing.T) {
 }
 
 func TestReworkAllowedMeanwhile(t *testing.T) {
+	t.Parallel()
 	s, _ := openStore(t)
 	run(t, s, unitA, jobs.Provision, pass())
 	allow(t, s, false)
@@ -113,6 +117,7 @@ func TestReworkAllowedMeanwhile(t *testing.T) {
 }
 
 func TestAllowReworkRefuses(t *testing.T) {
+	t.Parallel()
 	s, _ := openStore(t)
 	good := jobs.Rework{Unit: unitA, Reason: "return", By: "Ana"}
 	if _, err := s.AllowRework(good); !errors.Is(err, jobs.ErrNoUnit) {
@@ -143,6 +148,7 @@ func TestAllowReworkRefuses(t *testing.T) {
 }
 
 func TestReworksByUnit(t *testing.T) {
+	t.Parallel()
 	s, _ := openStore(t)
 	for _, unit := range []string{unitB, unitA} {
 		run(t, s, unit, jobs.Provision, pass())

@@ -12,6 +12,7 @@ import (
 
 // Promise 8: whatever a careless caller puts into its sentences.
 func TestNoSecretInTheFile(t *testing.T) {
+	t.Parallel()
 	s, path := openStore(t)
 	secrets := []string{
 		"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", // an MQTT password
@@ -48,6 +49,7 @@ func TestNoSecretInTheFile(t *testing.T) {
 }
 
 func TestSentence(t *testing.T) {
+	t.Parallel()
 	for in, want := range map[string]string{
 		"":                                    "",
 		"No answer from the chip.":            "No answer from the chip.",

@@ -147,7 +147,7 @@ var keySchema = []byte("schema")
 // create makes an empty store at path unless there is a file. The store is
 // complete and synced before it gets its name, so that a crash leaves either
 // none or a whole one, and of two processes that create it at once one does.
-func create(path string) error {
+func create(path string) (err error) {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -156,7 +156,7 @@ func create(path string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
 	if err := f.Close(); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 )
 
 func TestOpenInUse(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, path := openStore(t)
 		for name, open := range map[string]func(string) (*jobs.Store, error){"Open": jobs.Open, "OpenReadOnly": jobs.OpenReadOnly} {
@@ -33,22 +34,24 @@ func TestOpenInUse(t *testing.T) {
 }
 
 func TestOpenWaitsForReader(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, path := openStore(t)
-		must(struct{}{}, s.Close())(t)
+		closeStore(t, s)
 		reader := must(jobs.OpenReadOnly(path))(t)
-		time.AfterFunc(300*time.Millisecond, func() { reader.Close() })
-		must(jobs.Open(path))(t).Close()
+		time.AfterFunc(300*time.Millisecond, func() { closeStore(t, reader) })
+		closeStore(t, must(jobs.Open(path))(t))
 	})
 }
 
 func TestReadersShare(t *testing.T) {
+	t.Parallel()
 	s, path := openStore(t)
 	run(t, s, unitA, jobs.Provision, pass())
-	must(struct{}{}, s.Close())(t)
+	closeStore(t, s)
 	one, two := must(jobs.OpenReadOnly(path))(t), must(jobs.OpenReadOnly(path))(t)
-	defer two.Close()
-	defer one.Close()
+	defer closeStore(t, two)
+	defer closeStore(t, one)
 	for _, s := range []*jobs.Store{one, two} {
 		if u := unitOf(t, s, unitA); !u.Passed {
 			t.Errorf("unit %+v, want it passed", u)
@@ -63,6 +66,7 @@ func TestReadersShare(t *testing.T) {
 }
 
 func TestOpenCreates(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "jobs.db")
 	s := reopen(t, path)
@@ -80,6 +84,7 @@ func TestOpenCreates(t *testing.T) {
 }
 
 func TestOpenCreatesOnce(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	var wg sync.WaitGroup
 	for range 8 {
@@ -109,6 +114,7 @@ func TestOpenCreatesOnce(t *testing.T) {
 }
 
 func TestOpenReadOnlyNone(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	empty := filepath.Join(dir, "empty.db")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
@@ -125,9 +131,10 @@ func TestOpenReadOnlyNone(t *testing.T) {
 }
 
 func TestOpenDamaged(t *testing.T) {
+	t.Parallel()
 	s, path := openStore(t)
 	fill(t, s, 300)
-	must(struct{}{}, s.Close())(t)
+	closeStore(t, s)
 	whole := must(os.ReadFile(path))(t)
 	for name, data := range map[string][]byte{
 		"text":       []byte(strings.Repeat("not a store\n", 3000)),
@@ -145,13 +152,14 @@ func TestOpenDamaged(t *testing.T) {
 				t.Errorf("%s: %v, want ErrDamaged", name, err)
 			}
 			if s != nil {
-				s.Close()
+				closeStore(t, s)
 			}
 		}
 	}
 }
 
 func TestOpenOtherFile(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		change func(tx *bbolt.Tx) error
 		want   error
@@ -162,7 +170,7 @@ func TestOpenOtherFile(t *testing.T) {
 		"a bucket lost":   {func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("units")) }, jobs.ErrDamaged},
 	} {
 		s, path := openStore(t)
-		must(struct{}{}, s.Close())(t)
+		closeStore(t, s)
 		edit(t, path, tt.change)
 		if _, err := jobs.Open(path); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
@@ -177,8 +185,7 @@ func TestOpenOtherFile(t *testing.T) {
 func edit(t testing.TB, path string, change func(tx *bbolt.Tx) error) {
 	t.Helper()
 	db := must(bbolt.Open(path, 0o600, nil))(t)
-	defer db.Close()
-	if err := db.Update(change); err != nil {
+	if err := errors.Join(db.Update(change), db.Close()); err != nil {
 		t.Fatal(err)
 	}
 }

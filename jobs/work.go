@@ -27,8 +27,10 @@ func (s *Store) Begin(a Attempt) (Attempt, error) {
 	case a.ID != 0 || a.Unit != "" || !a.Open():
 		return Attempt{}, errors.New("begin attempt: it already has an ID, a unit or an outcome")
 	}
-	a = Attempt{Slot: a.Slot, Path: a.Path, Chip: a.Chip, Release: a.Release, ReleaseDigest: a.ReleaseDigest,
-		Tool: a.Tool, Start: moment(a.Start), Current: a.Current}
+	a = Attempt{
+		Slot: a.Slot, Path: a.Path, Chip: a.Chip, Release: a.Release, ReleaseDigest: a.ReleaseDigest,
+		Tool: a.Tool, Start: moment(a.Start), Current: a.Current,
+	}
 	err := s.db.Batch(func(tx *bbolt.Tx) (err error) {
 		a.ID, err = booksOf(tx).begin(a)
 		return err

@@ -2,11 +2,10 @@ package jobs_test
 
 import (
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"sync"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -14,6 +13,7 @@ import (
 )
 
 func TestAttemptIsRecorded(t *testing.T) {
+	t.Parallel()
 	s, path := openStore(t)
 	a := must(s.Begin(jobs.Attempt{Slot: "left-2", Path: "1-1.2", Release: "gateway-1.4.2", ReleaseDigest: "abc", Tool: "flashd 0.1", Start: t0, Current: "connect"}))(t)
 	d := identify(t, s, a.ID, unitA, jobs.Provision)
@@ -27,10 +27,12 @@ func TestAttemptIsRecorded(t *testing.T) {
 	}
 	r := pass()
 	finished := must(s.Finish(a.ID, r))(t)
-	want := jobs.Attempt{ID: 1, Slot: "left-2", Path: "1-1.2", Unit: unitA, Chip: chip, Release: "gateway-1.4.2", ReleaseDigest: "abc", Tool: "flashd 0.1",
+	want := jobs.Attempt{
+		ID: 1, Slot: "left-2", Path: "1-1.2", Unit: unitA, Chip: chip, Release: "gateway-1.4.2", ReleaseDigest: "abc", Tool: "flashd 0.1",
 		Start: t0, End: r.End, Outcome: jobs.Pass, Verdict: jobs.Provision,
 		Phases:   []jobs.Phase{{Name: "connect", Start: t0, Seconds: 0.5}, {Name: "write", Start: t0.Add(time.Second), Seconds: 7.25}},
-		Verified: r.Verified, Written: r.Written, BootChecked: true, Credential: "derive"}
+		Verified: r.Verified, Written: r.Written, BootChecked: true, Credential: "derive",
+	}
 	if diff := cmp.Diff(want, finished); diff != "" {
 		t.Errorf("Finish (-want +got):\n%s", diff)
 	}
@@ -41,8 +43,10 @@ func TestAttemptIsRecorded(t *testing.T) {
 	if diff := cmp.Diff(want, must(s.Attempt(1))(t)); diff != "" {
 		t.Errorf("after reopening (-want +got):\n%s", diff)
 	}
-	wantUnit := jobs.Unit{ID: unitA, Chip: chip, First: t0, Last: r.End, Attempts: 1, Passed: true, PassedAt: r.End,
-		PassedRelease: "gateway-1.4.2", FirstPass: true, Firmware: true, LastOutcome: jobs.Pass}
+	wantUnit := jobs.Unit{
+		ID: unitA, Chip: chip, First: t0, Last: r.End, Attempts: 1, Passed: true, PassedAt: r.End,
+		PassedRelease: "gateway-1.4.2", FirstPass: true, Firmware: true, LastOutcome: jobs.Pass,
+	}
 	if diff := cmp.Diff(wantUnit, unitOf(t, s, unitA)); diff != "" {
 		t.Errorf("unit (-want +got):\n%s", diff)
 	}
@@ -50,6 +54,7 @@ func TestAttemptIsRecorded(t *testing.T) {
 
 // Promise 1.
 func TestBeginIsDurable(t *testing.T) {
+	t.Parallel()
 	s, path := openStore(t)
 	a := begin(t, s, "3")
 	// The file as it is now, without closing it, is what a power cut would leave.
@@ -64,6 +69,7 @@ func TestBeginIsDurable(t *testing.T) {
 }
 
 func TestBeginRefuses(t *testing.T) {
+	t.Parallel()
 	s, _ := openStore(t)
 	for name, a := range map[string]jobs.Attempt{
 		"no place":        {Release: "gateway-1.4.2"},
@@ -78,6 +84,7 @@ func TestBeginRefuses(t *testing.T) {
 }
 
 func TestBeginTakesTheTime(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := openStore(t)
 		time.Sleep(90 * time.Minute)
@@ -90,6 +97,7 @@ func TestBeginTakesTheTime(t *testing.T) {
 
 // Promise 5.
 func TestOneAttemptAUnit(t *testing.T) {
+	t.Parallel()
 	s, _ := openStore(t)
 	const slots = 32
 	decisions := make([]jobs.Decision, slots)
@@ -124,6 +132,7 @@ func TestOneAttemptAUnit(t *testing.T) {
 }
 
 func TestBusyAttemptEndsWithoutTheUnit(t *testing.T) {
+	t.Parallel()
 	s, _ := openStore(t)
 	first, second := begin(t, s, "1"), begin(t, s, "2")
 	identify(t, s, first.ID, unitA, jobs.Provision)
@@ -144,6 +153,7 @@ func TestBusyAttemptEndsWithoutTheUnit(t *testing.T) {
 
 // Promise 4.
 func TestPassedUnitIsRefused(t *testing.T) {
+	t.Parallel()
 	s, _ := openStore(t)
 	run(t, s, unitA, jobs.Provision, pass())
 	a := begin(t, s, "1")
@@ -162,6 +172,7 @@ func TestPassedUnitIsRefused(t *testing.T) {
 }
 
 func TestIdentifyTwice(t *testing.T) {
+	t.Parallel()
 	s, _ := openStore(t)
 	a := begin(t, s, "1")
 	identify(t, s, a.ID, unitA, jobs.Provision)
@@ -179,6 +190,7 @@ func TestIdentifyTwice(t *testing.T) {
 }
 
 func TestIdentifyRefuses(t *testing.T) {
+	t.Parallel()
 	s, _ := openStore(t)
 	a := begin(t, s, "1")
 	for _, unit := range []string{"", "a1b2c3d4e5f6", "A1:B2:C3:D4:E5:F6", "A1B2C3D4E5F", "A1B2C3D4E5F6\n", "A1B2C3D4E5F60"} {
@@ -196,6 +208,7 @@ func TestIdentifyRefuses(t *testing.T) {
 }
 
 func TestEndPhaseRefuses(t *testing.T) {
+	t.Parallel()
 	s, _ := openStore(t)
 	a := begin(t, s, "1")
 	nan := 0.0

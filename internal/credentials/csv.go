@@ -1,7 +1,6 @@
 package credentials
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/csv"
@@ -18,6 +17,10 @@ var columns = []string{"device_id", "mqtt_user", "mqtt_password", "mqtt_host", "
 
 const requiredColumns = 3
 
+// maxCSVFile is the size up to which a file of credentials is read, in bytes:
+// more than half a million units.
+const maxCSVFile = 64 << 20
+
 // issued are credentials out of a file.
 type issued struct {
 	path string
@@ -28,12 +31,11 @@ type issued struct {
 // must be private to its owner. Its first line names the columns device_id,
 // mqtt_user and mqtt_password and, if wanted, mqtt_host and mqtt_port.
 func NewCSV(path string) (Source, error) {
-	f, err := openPrivate(path)
+	data, err := readPrivate(path, maxCSVFile)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	rows, err := parseCSV(f)
+	rows, err := parseCSV(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -56,8 +58,9 @@ func (s *issued) Fetch(_ context.Context, deviceID string) (Credentials, error) 
 
 // parseCSV reads all rows. Its errors name lines and columns but no cells, for
 // any cell of a file with a slip in it may be a password.
-func parseCSV(r io.Reader) (map[string]Credentials, error) {
-	table := csv.NewReader(withoutBOM(r))
+func parseCSV(data []byte) (map[string]Credentials, error) {
+	// Spreadsheets put a byte order mark before UTF-8.
+	table := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))))
 	header, err := table.Read()
 	if errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("it is empty: the first line names the columns %s", strings.Join(columns, ","))
@@ -88,16 +91,6 @@ func parseCSV(r io.Reader) (map[string]Credentials, error) {
 		}
 		rows[c.DeviceID], lines[c.DeviceID] = c, line
 	}
-}
-
-// withoutBOM skips the mark that spreadsheets put before UTF-8.
-func withoutBOM(r io.Reader) io.Reader {
-	const bom = "\ufeff"
-	b := bufio.NewReader(r)
-	if start, err := b.Peek(len(bom)); err == nil && bytes.Equal(start, []byte(bom)) {
-		b.Discard(len(bom))
-	}
-	return b
 }
 
 // placeColumns finds each of columns in the header, -1 if it is not there.

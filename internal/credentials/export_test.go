@@ -1,7 +1,6 @@
 package credentials
 
 import (
-	"io"
 	"net/http"
 )
 
@@ -14,4 +13,4 @@ func ParseAnswer(body []byte, deviceID string) (Credentials, error) {
 }
 
 // ParseCSV is the parser of a file of credentials.
-func ParseCSV(r io.Reader) (map[string]Credentials, error) { return parseCSV(r) }
+func ParseCSV(data []byte) (map[string]Credentials, error) { return parseCSV(data) }

@@ -15,17 +15,9 @@ const maxSecretFile = 64 << 10
 // ReadSecretFile reads a secret from a file that only its owner can read. One
 // newline at the end is not part of it.
 func ReadSecretFile(path string) (Secret, error) {
-	f, err := openPrivate(path)
+	data, err := readPrivate(path, maxSecretFile)
 	if err != nil {
 		return "", err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSecretFile+1))
-	switch {
-	case err != nil:
-		return "", err
-	case len(data) > maxSecretFile:
-		return "", fmt.Errorf("%s is larger than %d bytes: it cannot be one secret", path, maxSecretFile)
 	}
 	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	if text == "" {
@@ -43,16 +35,24 @@ func SecretFromEnv(name string) (Secret, error) {
 	return Secret(text), nil
 }
 
-// openPrivate opens a file that holds secrets, unless others can read it.
-func openPrivate(path string) (*os.File, error) {
+// readPrivate reads a file of up to limit bytes that holds secrets, unless
+// others can read it.
+func readPrivate(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkPrivate(f); err != nil {
-		return nil, errors.Join(err, f.Close())
+	var data []byte
+	if err = checkPrivate(f); err == nil {
+		data, err = io.ReadAll(io.LimitReader(f, limit+1))
 	}
-	return f, nil
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s is larger than %d bytes: is it the right file?", path, limit)
+	}
+	return data, nil
 }
 
 func checkPrivate(f *os.File) error {

@@ -29,7 +29,7 @@ func FuzzParseCSV(f *testing.F) {
 	f.Add([]byte("device_id,mqtt_user,mqtt_password\n" + unitA + "," + unitA + ",s3cret-one\n"))
 	f.Add([]byte("\ufeffmqtt_password,mqtt_port,mqtt_host,device_id,mqtt_user\r\n\"a\n\"\"\",1,h," + unitA + "," + unitA + "\r\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		rows, err := credentials.ParseCSV(bytes.NewReader(data))
+		rows, err := credentials.ParseCSV(data)
 		if err != nil && rows != nil {
 			t.Errorf("rows beside the error %v", err)
 		}

@@ -3,6 +3,7 @@ package credentials_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -125,15 +126,17 @@ func TestNetworkFailures(t *testing.T) {
 	hangs := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	breaksOff := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "1000")
-		w.Write([]byte(`{"mqtt_password":"s3cret-one"`))
+		fmt.Fprint(w, `{"mqtt_password":"s3cret-one"`)
 		panic(http.ErrAbortHandler)
 	}
 	for name, answer := range map[string]http.HandlerFunc{"hangs": hangs, "breaks off": breaksOff} {
 		t.Run(name, func(t *testing.T) {
 			_, srv := serve(t, answer)
 			var told []error
-			s := newServer(t, credentials.ServerConfig{BaseURL: srv.URL + "/api", Timeout: 300 * time.Millisecond,
-				OnRetry: func(err error) { told = append(told, err) }})
+			s := newServer(t, credentials.ServerConfig{
+				BaseURL: srv.URL + "/api", Timeout: 300 * time.Millisecond,
+				OnRetry: func(err error) { told = append(told, err) },
+			})
 			if c := must(s.Fetch(t.Context(), unitA))(t); c != wantA {
 				t.Error("other credentials than those of unit A")
 			}

@@ -2,7 +2,6 @@ package credentials
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 )
 
@@ -23,7 +22,7 @@ func (s Secret) String() string { return redacted }
 func (s Secret) GoString() string { return redacted }
 
 // Format writes "[redacted]" for every verb, %x and %d as well.
-func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
+func (s Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
 
 // MarshalText returns "[redacted]".
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }

@@ -20,8 +20,11 @@ func TestSecretIsNotShown(t *testing.T) {
 	}
 	for _, v := range []any{
 		s, &holder{s, []credentials.Secret{s}, map[string]credentials.Secret{"x": s}},
-		holder{A: s}, wantA, &wantA, []credentials.Credentials{wantA},
-		credentials.ServerConfig{Token: s}, credentials.DeriveConfig{Salt: s},
+		holder{A: s},
+		wantA, &wantA,
+		[]credentials.Credentials{wantA},
+		credentials.ServerConfig{Token: s},
+		credentials.DeriveConfig{Salt: s},
 	} {
 		noSecret(t, v)
 		noSecret(t, logged(v))

@@ -133,11 +133,10 @@ func (s *server) ask(ctx context.Context, deviceID string) (Credentials, error) 
 	if err != nil {
 		return Credentials{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	defer resp.Body.Close()
+	body, err := readBody(resp.Body)
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated {
 		return Credentials{}, fmt.Errorf("POST %s: %w", u, refusal(resp))
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case err != nil:
 		return Credentials{}, fmt.Errorf("%w: answer broken off: %w", ErrUnavailable, err)
@@ -145,6 +144,12 @@ func (s *server) ask(ctx context.Context, deviceID string) (Credentials, error) 
 		return Credentials{}, fmt.Errorf("%w: the answer is larger than %d bytes", ErrBadAnswer, maxAnswer)
 	}
 	return parseAnswer(body, deviceID)
+}
+
+// readBody reads up to one byte more than an answer may have.
+func readBody(body io.ReadCloser) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(body, maxAnswer+1))
+	return data, errors.Join(err, body.Close())
 }
 
 // refusal is the error of an answer that brings no credentials. Its body is not

@@ -84,11 +84,11 @@ func TestServerWantsTLS12(t *testing.T) {
 
 // Promise 3, and answers that would leave a unit without a way to its broker.
 func TestServerRefusals(t *testing.T) {
-	change := func(old, new string) http.HandlerFunc {
-		if !strings.Contains(answerA, old) {
-			t.Fatalf("no %s in the answer", old)
+	change := func(from, to string) http.HandlerFunc {
+		if !strings.Contains(answerA, from) {
+			t.Fatalf("no %s in the answer", from)
 		}
-		return body(strings.Replace(answerA, old, new, 1))
+		return body(strings.Replace(answerA, from, to, 1))
 	}
 	for _, tt := range []struct {
 		name   string
