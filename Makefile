@@ -28,7 +28,7 @@ test: setup $(STUBS) ## run all tests
 	go test ./...
 
 build: setup $(STUBS) ## build bin/flashd
-	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/flashd ./cmd/flashd
+	go build -ldflags '-X main.version=$(VERSION)' -o bin/flashd ./cmd/flashd
 
 lint: setup ## check style, mistakes, and which package may import which
 	$(LINTER) run
