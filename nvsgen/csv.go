@@ -1,6 +1,7 @@
 package nvsgen
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -162,8 +163,8 @@ func (c *csvReader) load(kind, value string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close()
-		return io.ReadAll(f)
+		content, err := io.ReadAll(f)
+		return content, errors.Join(err, f.Close())
 	default:
 		return nil, fmt.Errorf("%w: the type is unknown; use namespace, data or file", ErrCSV)
 	}

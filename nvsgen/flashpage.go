@@ -98,7 +98,7 @@ func (p *flashPage) loadActive() {
 	}
 	p.skipTorn()
 	last, it := noEntry, item{}
-	for i, span := 0, 1; i < min(p.next, EntriesPerPage); i += span {
+	for i, span := 0, 0; i < min(p.next, EntriesPerPage); i += span {
 		span = 1
 		switch entryState(p.raw, i) {
 		case entryErased:

@@ -27,7 +27,7 @@ func (v vector) generate(t *testing.T) ([]nvsgen.Entry, []byte, error) {
 
 // corrected are the cases where the reference generator is wrong: what a
 // right one does, as the index says it.
-var corrected = map[string]func(t *testing.T, v vector, image []byte, err error){
+var corrected = map[string]func(t *testing.T, image []byte, err error){
 	"ns_255_broken":       refused,
 	"ns_missing":          refused,
 	"key_dup":             refused,
@@ -40,14 +40,14 @@ var corrected = map[string]func(t *testing.T, v vector, image []byte, err error)
 	"str_3999":            stringOf("big", 3999),
 }
 
-func refused(t *testing.T, v vector, image []byte, err error) {
+func refused(t *testing.T, _ []byte, err error) {
 	if err == nil {
 		t.Error("accepted, and should be refused")
 	}
 }
 
-func holds(want ...nvsgen.Entry) func(*testing.T, vector, []byte, error) {
-	return func(t *testing.T, v vector, image []byte, err error) {
+func holds(want ...nvsgen.Entry) func(*testing.T, []byte, error) {
+	return func(t *testing.T, image []byte, err error) {
 		p := reopen(t, image, err)
 		if diff := cmp.Diff(want, p.Entries); diff != "" {
 			t.Errorf("entries (-want +got):\n%s", diff)
@@ -55,8 +55,8 @@ func holds(want ...nvsgen.Entry) func(*testing.T, vector, []byte, error) {
 	}
 }
 
-func stringOf(key string, n int) func(*testing.T, vector, []byte, error) {
-	return func(t *testing.T, v vector, image []byte, err error) {
+func stringOf(key string, n int) func(*testing.T, []byte, error) {
+	return func(t *testing.T, image []byte, err error) {
 		p := reopen(t, image, err)
 		for _, e := range p.Entries {
 			if s, ok := e.Value.(nvsgen.Text); ok && e.Key == key && len(s) == n {
@@ -91,7 +91,7 @@ func TestGolden_generate(t *testing.T) {
 		t.Run(v.name, func(t *testing.T) {
 			_, image, err := v.generate(t)
 			if check, ok := corrected[v.name]; ok {
-				check(t, v, image, err)
+				check(t, image, err)
 				return
 			}
 			want := v.file(t, ".bin")

@@ -49,6 +49,7 @@ func (t Type) variable() bool {
 
 // Value is what a key holds: one of the types below and nothing else.
 type Value interface {
+	// Type is that of the value in flash; a blob has TypeBlob.
 	Type() Type
 	// appendTo appends the bytes that the flash holds, without padding.
 	appendTo(b []byte) []byte
@@ -56,14 +57,22 @@ type Value interface {
 
 // The types that implement Value.
 type (
-	Uint8  uint8
-	Int8   int8
+	// Uint8 is a u8.
+	Uint8 uint8
+	// Int8 is an i8.
+	Int8 int8
+	// Uint16 is a u16.
 	Uint16 uint16
-	Int16  int16
+	// Int16 is an i16.
+	Int16 int16
+	// Uint32 is a u32.
 	Uint32 uint32
-	Int32  int32
+	// Int32 is an i32.
+	Int32 int32
+	// Uint64 is a u64.
 	Uint64 uint64
-	Int64  int64
+	// Int64 is an i64.
+	Int64 int64
 	// Text is a string, without the NUL that ends it in flash.
 	Text string
 	// Bytes is a blob.
@@ -74,17 +83,40 @@ type (
 	Double float64
 )
 
-func (Uint8) Type() Type  { return TypeU8 }
-func (Int8) Type() Type   { return TypeI8 }
+// Type returns TypeU8.
+func (Uint8) Type() Type { return TypeU8 }
+
+// Type returns TypeI8.
+func (Int8) Type() Type { return TypeI8 }
+
+// Type returns TypeU16.
 func (Uint16) Type() Type { return TypeU16 }
-func (Int16) Type() Type  { return TypeI16 }
+
+// Type returns TypeI16.
+func (Int16) Type() Type { return TypeI16 }
+
+// Type returns TypeU32.
 func (Uint32) Type() Type { return TypeU32 }
-func (Int32) Type() Type  { return TypeI32 }
+
+// Type returns TypeI32.
+func (Int32) Type() Type { return TypeI32 }
+
+// Type returns TypeU64.
 func (Uint64) Type() Type { return TypeU64 }
-func (Int64) Type() Type  { return TypeI64 }
-func (Text) Type() Type   { return TypeString }
-func (Bytes) Type() Type  { return TypeBlob }
-func (Float) Type() Type  { return TypeFloat }
+
+// Type returns TypeI64.
+func (Int64) Type() Type { return TypeI64 }
+
+// Type returns TypeString.
+func (Text) Type() Type { return TypeString }
+
+// Type returns TypeBlob.
+func (Bytes) Type() Type { return TypeBlob }
+
+// Type returns TypeFloat.
+func (Float) Type() Type { return TypeFloat }
+
+// Type returns TypeDouble.
 func (Double) Type() Type { return TypeDouble }
 
 func (v Uint8) appendTo(b []byte) []byte  { return append(b, byte(v)) }
@@ -97,9 +129,11 @@ func (v Uint64) appendTo(b []byte) []byte { return binary.LittleEndian.AppendUin
 func (v Int64) appendTo(b []byte) []byte  { return binary.LittleEndian.AppendUint64(b, uint64(v)) }
 func (v Text) appendTo(b []byte) []byte   { return append(append(b, v...), 0) }
 func (v Bytes) appendTo(b []byte) []byte  { return append(b, v...) }
+
 func (v Float) appendTo(b []byte) []byte {
 	return binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(v)))
 }
+
 func (v Double) appendTo(b []byte) []byte {
 	return binary.LittleEndian.AppendUint64(b, math.Float64bits(float64(v)))
 }

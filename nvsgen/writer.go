@@ -57,7 +57,8 @@ func (w *writer) writeAll(entries []Entry, limit, spare int) error {
 	e := entries[over]
 	err := fmt.Errorf(
 		"%w: the partition of %#x bytes has %d pages of %d entries for data, and the values need %d pages; make it %#x bytes, or store less",
-		ErrFull, (limit+spare)*PageSize, limit, EntriesPerPage, w.pages(), (w.pages()+spare)*PageSize)
+		ErrFull, (limit+spare)*PageSize, limit, EntriesPerPage, w.pages(), (w.pages()+spare)*PageSize,
+	)
 	return &EntryError{Index: over, Row: e.row, Namespace: e.Namespace, Key: e.Key, Err: err}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -48,12 +49,11 @@ func runNVSGenerate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.Open(args[0])
+	table, err := os.ReadFile(args[0])
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	entries, err := nvsgen.ReadCSV(f, nil)
+	entries, err := nvsgen.ReadCSV(bytes.NewReader(table), nil)
 	if err != nil {
 		return fmt.Errorf("%s: %w", args[0], err)
 	}
@@ -142,7 +142,7 @@ func replaceFile(name string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // fails once it is renamed
+	defer func() { _ = os.Remove(f.Name()) }() // fails once it is renamed
 	_, err = f.Write(data)
 	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return err

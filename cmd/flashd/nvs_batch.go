@@ -82,17 +82,15 @@ func runNVSBatch(c *cli.Context) error {
 }
 
 func readBatch(template, values, id string) ([]nvsgen.BatchUnit, error) {
-	t, err := os.Open(template)
+	t, err := os.ReadFile(template)
 	if err != nil {
 		return nil, err
 	}
-	defer t.Close()
-	v, err := os.Open(values)
+	v, err := os.ReadFile(values)
 	if err != nil {
 		return nil, err
 	}
-	defer v.Close()
-	return nvsgen.ReadBatch(t, v, &nvsgen.BatchOptions{IDColumn: id})
+	return nvsgen.ReadBatch(bytes.NewReader(t), bytes.NewReader(v), &nvsgen.BatchOptions{IDColumn: id})
 }
 
 // batchNames returns the name of each unit's files, without an extension.
