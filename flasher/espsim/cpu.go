@@ -107,13 +107,13 @@ func (c *Chip) sleepUntil(t time.Time) error {
 	}
 }
 
-// halt waits for a reset: the program does nothing any more.
+// halt waits for a reset: the program does nothing any more, nor does it read.
 func (c *Chip) halt() error {
 	for {
-		if err := c.busy(time.Hour); err != nil {
+		c.discardInput()
+		if err := c.waitForInput(time.Time{}); err != nil {
 			return err
 		}
-		c.discardInput()
 	}
 }
 

@@ -2,7 +2,9 @@ package espsim
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"io"
 	"math/bits"
 	"os"
@@ -39,16 +41,42 @@ func OpenFlash(path string, size int) (*Flash, error) {
 	if err := CheckFlashSize(size); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err := createBlank(path, size); err != nil {
+		return nil, fmt.Errorf("flash image: %w", err)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, fmt.Errorf("flash image: %w", err)
 	}
 	f := &Flash{size: size, file: file}
-	if err := f.prepare(); err != nil {
+	if err := f.checkSize(); err != nil {
 		file.Close()
 		return nil, fmt.Errorf("flash image %s: %w", path, err)
 	}
 	return f, nil
+}
+
+// createBlank makes a file of FF where there is none: whole or not at all, in
+// case the process is killed meanwhile. Only its owner may read it, since a
+// flash holds credentials.
+func createBlank(path string, size int) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	file, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	blank := bytes.Repeat([]byte{0xFF}, blockSize)
+	for range size / blockSize {
+		if _, err := file.Write(blank); err != nil {
+			return errors.Join(err, file.Close())
+		}
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 // CheckFlashSize refuses sizes that no flash chip has.
@@ -59,26 +87,13 @@ func CheckFlashSize(size int) error {
 	return nil
 }
 
-// prepare fills a new file with FF and refuses one of another size.
-func (f *Flash) prepare() error {
+// checkSize refuses a file of another size.
+func (f *Flash) checkSize() error {
 	info, err := f.file.Stat()
-	if err != nil {
-		return err
+	if err == nil && info.Size() != int64(f.size) {
+		err = fmt.Errorf("it holds %d bytes, not %d: give its size, or another file", info.Size(), f.size)
 	}
-	switch info.Size() {
-	case int64(f.size):
-		return nil
-	case 0:
-		blank := bytes.Repeat([]byte{0xFF}, blockSize)
-		for off := 0; off < f.size; off += blockSize {
-			if _, err := f.file.WriteAt(blank, int64(off)); err != nil {
-				return err
-			}
-		}
-		return nil
-	default:
-		return fmt.Errorf("it holds %d bytes, not %d: give its size, or another file", info.Size(), f.size)
-	}
+	return err
 }
 
 // Close closes the file behind the flash, if there is one.

@@ -1,6 +1,7 @@
 package espsim
 
 import (
+	"cmp"
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
@@ -17,11 +18,10 @@ const (
 	nvsEntries = 126
 	nvsU8      = 0x01
 	nvsString  = 0x21
-	// A key is written when its two bits in the bitmap are 10.
-	nvsWritten = 0b10
+	nvsWritten = 0b10 // in the bitmap; 11 is empty, 00 erased
 )
 
-// A page holds entries in these states: active, full, being freed.
+// nvsInUse reports whether a page holds entries: active, full, or being freed.
 func nvsInUse(state uint32) bool {
 	return state == 0xFFFFFFFE || state == 0xFFFFFFFC || state == 0xFFFFFFF8
 }
@@ -41,8 +41,10 @@ type nvsItem struct {
 // readNVS returns the values in namespace as raw bytes by key. Of a key that
 // was written twice the later one counts.
 func readNVS(image []byte, namespace string) map[string][]byte {
+	pages := slices.Collect(slices.Chunk(image, nvsPage))
+	slices.SortStableFunc(pages, func(a, b []byte) int { return cmp.Compare(nvsNumber(a), nvsNumber(b)) })
 	var items []nvsItem
-	for page := range slices.Chunk(image, nvsPage) {
+	for _, page := range pages {
 		items = append(items, nvsPageItems(page)...)
 	}
 	values := map[string][]byte{}
@@ -57,6 +59,14 @@ func readNVS(image []byte, namespace string) map[string][]byte {
 		}
 	}
 	return values
+}
+
+// nvsNumber is the number that orders the pages; their place does not.
+func nvsNumber(page []byte) uint32 {
+	if len(page) < nvsPage {
+		return 0
+	}
+	return binary.LittleEndian.Uint32(page[4:])
 }
 
 // nvsPageItems reads the whole entries of a page that are sound.
