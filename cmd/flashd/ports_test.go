@@ -29,8 +29,7 @@ func TestPortsShowsBoardsAndWhatMayBeOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer chip.Close()
-	defer ours.Close()
+	t.Cleanup(func() { _, _ = chip.Close(), ours.Close() })
 	devices := []hotplug.Device{
 		{Path: "1-1.10", VID: 0x10C4, PID: 0xEA60, Serial: "0001", Product: "CP2102", TTY: "/dev/none"},
 		{Path: "1-1.2", VID: 0x303A, PID: 0x1001, Serial: "A1:B2:C3:D4:E5:F6", Product: "USB JTAG/serial debug unit", TTY: ours.Name()},

@@ -48,12 +48,13 @@ func Uevents(ctx context.Context) (<-chan struct{}, error) {
 // follow reads messages from conn until ctx is done.
 func follow(ctx context.Context, conn io.ReadCloser) <-chan struct{} {
 	wake := make(chan struct{}, 1)
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	hangUp := func() { _ = conn.Close() } // nothing was written to it
+	stop := context.AfterFunc(ctx, hangUp)
 	go func() {
 		defer close(wake)
 		defer func() {
 			if stop() {
-				conn.Close() // nothing was written to it
+				hangUp()
 			}
 		}()
 		message := make([]byte, 16<<10) // the kernel's are at most 2 KiB, udevd's 8 KiB

@@ -92,8 +92,8 @@ func nameOf(pid int) string {
 
 // realPath follows links such as /dev/serial/by-path/….
 func realPath(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
 	}
 	return filepath.Clean(path)
 }

@@ -27,7 +27,7 @@ func holdPort() {
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	}
 	fmt.Println(err)
-	os.Stdin.Read(make([]byte, 1))
+	_, _ = os.Stdin.Read(make([]byte, 1)) // ends with this process's parent at the latest
 	os.Exit(0)
 }
 
@@ -51,7 +51,7 @@ func hold(t *testing.T, path string) int {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { in.Close(); cmd.Wait() })
+	t.Cleanup(func() { _, _ = in.Close(), cmd.Wait() })
 	if line, _ := bufio.NewReader(out).ReadString('\n'); line != "<nil>\n" {
 		t.Fatalf("the holder says %q", line)
 	}

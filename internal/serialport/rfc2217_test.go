@@ -1,6 +1,7 @@
 package serialport_test
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -33,44 +34,51 @@ type comServer struct {
 
 const iac, sb, se, will, wont, do, dont, comPort = 255, 250, 240, 251, 252, 253, 254, 44
 
-// serve reads one byte at a time, so that nothing is cut where the client cut it.
 func (s *comServer) serve() {
-	next := func() byte {
-		var b [1]byte
-		if _, err := io.ReadFull(s.conn, b[:]); err != nil {
-			panic(err)
-		}
-		return b[0]
-	}
-	defer func() { recover() }() // the client left
+	in := bufio.NewReaderSize(s.conn, 16)
 	for {
-		c := next()
-		if c != iac {
+		c, err := in.ReadByte()
+		switch {
+		case err != nil:
+			return // the client left
+		case c != iac:
 			s.keep(c)
 			continue
 		}
-		switch c = next(); c {
+		switch c, _ = in.ReadByte(); c {
 		case iac:
 			s.keep(iac)
 		case will, do:
-			s.negotiate(c, next())
+			option, _ := in.ReadByte()
+			s.negotiate(c, option)
 		case wont, dont:
-			next()
+			_, _ = in.ReadByte()
 		case sb:
-			var sub []byte
-			for {
-				c := next()
-				if c == iac {
-					if c = next(); c == se {
-						break
-					}
-				}
-				sub = append(sub, c)
-			}
-			s.command(sub)
+			s.command(subnegotiation(in))
 		}
 	}
 }
+
+// subnegotiation reads up to the end of a subnegotiation, or of the stream.
+func subnegotiation(in *bufio.Reader) []byte {
+	var sub []byte
+	for {
+		c, err := in.ReadByte()
+		if c == iac {
+			c, err = in.ReadByte()
+			if c == se {
+				return sub
+			}
+		}
+		if err != nil {
+			return sub
+		}
+		sub = append(sub, c)
+	}
+}
+
+// send tells the client; a client that left is found by the next read.
+func (s *comServer) send(b ...byte) { _, _ = s.conn.Write(b) }
 
 func (s *comServer) keep(c byte) {
 	s.mu.Lock()
@@ -82,17 +90,20 @@ func (s *comServer) keep(c byte) {
 func (s *comServer) negotiate(verb, option byte) {
 	switch {
 	case verb == will && option == comPort && s.refuse:
-		s.conn.Write([]byte{iac, dont, option})
+		s.send(iac, dont, option)
 	case verb == will:
-		s.conn.Write([]byte{iac, do, option})
+		s.send(iac, do, option)
 	case option == comPort:
-		s.conn.Write([]byte{iac, wont, option})
+		s.send(iac, wont, option)
 	default:
-		s.conn.Write([]byte{iac, will, option, iac, will, 1 /* echo, which nobody asked for */})
+		s.send(iac, will, option, iac, will, 1) // echo, which nobody asked for
 	}
 }
 
 func (s *comServer) command(sub []byte) {
+	if len(sub) < 2 {
+		return // cut off by the end
+	}
 	value := 0
 	for _, c := range sub[2:] {
 		value = value<<8 | int(c)
@@ -111,7 +122,7 @@ func (s *comServer) command(sub []byte) {
 	}
 	reply = append(reply[:2], bytes.ReplaceAll(reply[2:], []byte{iac}, []byte{iac, iac})...)
 	for _, c := range append(reply, iac, se) {
-		s.conn.Write([]byte{c}) // cut everywhere
+		s.send(c) // cut everywhere
 	}
 }
 
@@ -214,7 +225,7 @@ func TestRFC2217CarriesEveryByte(t *testing.T) {
 
 	escaped := bytes.ReplaceAll(all, []byte{iac}, []byte{iac, iac})
 	for _, c := range escaped {
-		s.conn.Write([]byte{c})
+		s.send(c)
 	}
 	got := make([]byte, len(all))
 	if _, err := io.ReadFull(p, got); err != nil || !bytes.Equal(got, all) {
@@ -258,7 +269,9 @@ func TestRFC2217EndIsDetached(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &comServer{}
 			p := open(t, startCom(t, s))
-			s.conn.Close()
+			if err := s.conn.Close(); err != nil {
+				t.Fatal(err)
+			}
 			wantDetached(t, do(p))
 		})
 	}

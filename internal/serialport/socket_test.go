@@ -16,14 +16,14 @@ func listen(t *testing.T) (addr string, accept func() net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close() })
+	closeAtEnd(t, l)
 	return l.Addr().String(), func() net.Conn {
 		c, err := l.Accept()
 		if err != nil {
 			t.Error(err)
 			return nil
 		}
-		t.Cleanup(func() { c.Close() })
+		closeAtEnd(t, c)
 		return c
 	}
 }
@@ -64,7 +64,7 @@ func TestSocketHasNoRateAndNoLines(t *testing.T) {
 
 func TestSocketEndIsDetached(t *testing.T) {
 	p, chip := openSocket(t)
-	chip.Close()
+	unplug(t, chip)
 	_, err := p.Read(make([]byte, 1))
 	wantDetached(t, err)
 }

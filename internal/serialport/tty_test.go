@@ -32,8 +32,25 @@ func newPTY(t *testing.T) (chip *os.File, path string) {
 		t.Fatal(err)
 	}
 	// While nobody has our end open, the chip's end reads EIO.
-	t.Cleanup(func() { ours.Close(); chip.Close() })
+	closeAtEnd(t, ours, chip)
 	return chip, ours.Name()
+}
+
+// closeAtEnd closes what the test may have closed by then.
+func closeAtEnd(t *testing.T, closers ...io.Closer) {
+	t.Cleanup(func() {
+		for _, c := range closers {
+			_ = c.Close()
+		}
+	})
+}
+
+// unplug takes the chip away.
+func unplug(t *testing.T, chip io.Closer) {
+	t.Helper()
+	if err := chip.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func open(t *testing.T, target string) flasher.Port {
@@ -42,7 +59,7 @@ func open(t *testing.T, target string) flasher.Port {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { p.Close() })
+	closeAtEnd(t, p)
 	return p
 }
 
@@ -112,7 +129,7 @@ func settingsOf(t *testing.T, path string) *unix.Termios {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	closeAtEnd(t, f)
 	s, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS2)
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +154,7 @@ func TestVanishedDeviceIsDetached(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			chip, path := newPTY(t)
 			p := open(t, path)
-			chip.Close()
+			unplug(t, chip)
 			start := time.Now()
 			wantDetached(t, do(p))
 			if d := time.Since(start); d > 200*time.Millisecond {
@@ -153,7 +170,7 @@ func TestUnplugEndsPendingRead(t *testing.T) {
 	result := make(chan error)
 	go func() { _, err := p.Read(make([]byte, 1)); result <- err }()
 	start := time.Now()
-	chip.Close()
+	unplug(t, chip)
 	wantDetached(t, <-result)
 	if d := time.Since(start); d > 200*time.Millisecond {
 		t.Errorf("noticed after %v", d)
@@ -171,7 +188,7 @@ func TestLastWordsAreRead(t *testing.T) {
 	if _, err := io.ReadFull(p, b); err != nil || string(b) != "rst:0x1" {
 		t.Errorf("got %q, %v", b, err)
 	}
-	chip.Close()
+	unplug(t, chip)
 	_, err := p.Read(b)
 	wantDetached(t, err)
 }
@@ -218,7 +235,7 @@ func TestCloseEndsPendingWrite(t *testing.T) {
 	if err := <-result; !errors.Is(err, os.ErrClosed) {
 		t.Errorf("write: %v, want os.ErrClosed", err)
 	}
-	chip.Close() // lets the kernel end the write that was given up
+	unplug(t, chip) // lets the kernel end the write that was given up
 }
 
 // waitBytes waits until bytes wait at the chip's end.
@@ -297,13 +314,15 @@ func TestCyclesLeakNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		chip.Close() // the unplug
+		unplug(t, chip)
 		_, err = p.Read(make([]byte, 1))
 		wantDetached(t, err)
 		if err := p.Close(); err != nil {
 			t.Fatal(err)
 		}
-		ours.Close()
+		if err := ours.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	cycle()
 	before := countFDs(t)
