@@ -41,6 +41,9 @@ func flash(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if !c.IsSet("log-format") && !c.IsSet("config") {
+		cfg.Log.Level = "error" // whoever waits at a prompt reads the result, not a log
+	}
 	handler, err := newLogHandler(c.App.ErrWriter, cfg.Log)
 	if err != nil {
 		return err
@@ -49,15 +52,11 @@ func flash(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if release.Demo && !simulated(cfg.port) {
-		return withHint(exitUsage, fmt.Errorf("release %s is for simulated units; no real one would run it", release.Name),
-			"Make a release of your own: flashd image import NAME DIR.")
-	}
 	source, err := cfg.source(func(err error) { fmt.Fprintf(c.App.ErrWriter, "flashd: %s\n", heldBy(err)) })
 	if err != nil {
 		return err
 	}
-	log := slog.New(warnings{handler})
+	log := slog.New(handler)
 	store, err := openStore(cfg.StateDir, log)
 	if err != nil {
 		return err
@@ -162,7 +161,7 @@ func (b bar) done() {
 func verdict(w io.Writer, s station.SlotView) error {
 	switch s.State {
 	case station.Passed:
-		fmt.Fprintf(w, "PASS %s\n", s.Unit)
+		fmt.Fprintf(w, "PASS %s %s\n", s.Unit, s.Message)
 		return nil
 	case station.Refused:
 		return withHint(exitRefused, sayResult(s), s.Advice)
@@ -171,15 +170,11 @@ func verdict(w io.Writer, s station.SlotView) error {
 	}
 }
 
+// sayResult puts the result into one sentence that names the unit.
 func sayResult(s station.SlotView) error {
 	word := strings.ToUpper(string(s.State))
-	if s.Unit == "" {
+	if s.Unit == "" || strings.Contains(s.Message, s.Unit) {
 		return fmt.Errorf("%s: %s", word, s.Message)
 	}
 	return fmt.Errorf("%s: unit %s: %s", word, s.Unit, s.Message)
 }
-
-// warnings passes on what somebody at a prompt has to know.
-type warnings struct{ slog.Handler }
-
-func (w warnings) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }

@@ -21,20 +21,45 @@ func run() int {
 }
 
 func newApp() *cli.App {
-	return &cli.App{
-		Name:                   "flashd",
-		Usage:                  "flash, provision and record ESP32 units as they are plugged in",
-		HideVersion:            true,
-		UseShortOptionHandling: true,
-		ErrWriter:              os.Stderr,
-		// report() prints errors and chooses the exit code, not the library.
+	app := &cli.App{
+		Name:        "flashd",
+		Usage:       "flash, provision and record ESP32 units as they are plugged in",
+		HideVersion: true,
+		ErrWriter:   os.Stderr,
+		// report prints errors and chooses the exit code, not the library.
 		ExitErrHandler: func(*cli.Context, error) {},
-		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
-			return usagef("%w", err)
-		},
+		OnUsageError:   usageError,
+		Action:         noSuchCommand,
 		Commands: []*cli.Command{
 			serveCommand(), flashCommand(), reworkCommand(), jobsCommand(), unitsCommand(),
 			imageCommand(), nvsCommand(), portsCommand(), simulateCommand(), versionCommand(),
 		},
 	}
+	explain(app.Commands)
+	return app
+}
+
+// explain has every command report wrong flags and subcommands as the app does.
+func explain(commands []*cli.Command) {
+	for _, c := range commands {
+		c.OnUsageError = usageError
+		c.HideHelpCommand = true
+		if len(c.Subcommands) > 0 && c.Action == nil {
+			c.Action = noSuchCommand
+		}
+		explain(c.Subcommands)
+	}
+}
+
+func usageError(_ *cli.Context, err error, _ bool) error { return usagef("%w", err) }
+
+// noSuchCommand is what runs where only a subcommand makes sense.
+func noSuchCommand(c *cli.Context) error {
+	if c.NArg() == 0 {
+		if c.Command == nil || len(c.Lineage()) <= 2 {
+			return cli.ShowAppHelp(c)
+		}
+		return cli.ShowSubcommandHelp(c)
+	}
+	return usagef("there is no command %q", c.Args().First())
 }

@@ -14,21 +14,28 @@ import (
 
 // formatFlag chooses among table, json and csv.
 func formatFlag() *cli.StringFlag {
-	return &cli.StringFlag{Name: "format", Value: "table", Usage: "table, json or csv"}
+	return &cli.StringFlag{Name: "format", Value: "table", Usage: "table, json or csv", Action: checkFormat}
+}
+
+func checkFormat(_ *cli.Context, format string) error {
+	switch format {
+	case "table", "json", "csv":
+		return nil
+	default:
+		return usagef("--format %q: want table, json or csv", format)
+	}
 }
 
 // writeRows writes records as the user wants them: a table or CSV of columns,
 // or the records themselves as a JSON array.
 func writeRows[T any](w io.Writer, format string, records iter.Seq2[T, error], header []string, row func(T) []string) error {
 	switch format {
-	case "table":
-		return writeTable(w, records, header, row)
 	case "csv":
 		return writeCSV(w, records, header, row)
 	case "json":
 		return writeJSON(w, records)
 	default:
-		return usagef("--format %q: want table, json or csv", format)
+		return writeTable(w, records, header, row)
 	}
 }
 

@@ -66,6 +66,9 @@ func serve(c *cli.Context) error {
 	if cfg.units > 0 {
 		summary(c.App.Writer, line.station.View().Totals)
 	}
+	if cfg.units > 0 && cfg.simulate > 0 {
+		fmt.Fprintf(c.App.Writer, "units' flash      %s\n", cfg.simulatedDir())
+	}
 	return nil
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -117,12 +119,34 @@ func (s settings) loadRelease() (*firmware.Release, error) {
 	if errors.Is(err, firmware.ErrNotFound) {
 		return nil, withHint(exitFailure, err, "flashd image list shows the releases there are; flashd image import makes one.")
 	}
-	return r, err
+	if err != nil {
+		return nil, err
+	}
+	return r, s.checkRelease(r)
+}
+
+// checkRelease refuses what would only come to light with the first unit.
+func (s settings) checkRelease(r *firmware.Release) error {
+	if r.Demo && s.simulate == 0 && !simulated(s.port) {
+		return withHint(exitUsage, fmt.Errorf("release %s is for simulated units; no real one would run it", r.Name),
+			"Make a release of your own: flashd image import NAME DIR.")
+	}
+	if s.Credentials.Source != config.FromDerive || s.simulate > 0 {
+		return nil // only with the unit's credentials it is known what they lack
+	}
+	have := map[string]bool{firmware.MQTTHost: s.Credentials.Derive.MQTTHost != "", firmware.MQTTPort: s.Credentials.Derive.MQTTPort != 0}
+	for name, set := range have {
+		if !set && slices.Contains(r.Uses(), name) {
+			return withHint(exitUsage, fmt.Errorf("the template of release %s wants ${%s}, which the configuration does not give", r.Name, name),
+				"Set credentials.derive."+name+" in flashd.yaml.")
+		}
+	}
+	return nil
 }
 
 func (s settings) onlyRelease() (string, error) {
 	releases, err := firmware.List(s.ImagesDir)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
 	switch len(releases) {

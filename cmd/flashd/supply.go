@@ -35,6 +35,11 @@ func (s settings) supply(r *firmware.Release, log *slog.Logger) (supply, error) 
 	return newUSB(s.Config, log), nil
 }
 
+// simulatedDir is where the flash of simulated units is kept: beside the state
+// directory and not in it, for a unit's flash holds its credentials, and the
+// state directory holds none.
+func (s settings) simulatedDir() string { return filepath.Clean(s.StateDir) + "-simulated" }
+
 // keptUnits is how many simulated units that have left keep their flash, so
 // that a station that runs for days does not fill the disk.
 const keptUnits = 32
@@ -58,7 +63,7 @@ func (s settings) simulatedFixture(r *firmware.Release) (supply, error) {
 		keep = 0 // all: somebody will want to look at them
 	}
 	return simrig.New(simrig.Config{
-		Slots: s.simulate, Dir: filepath.Join(s.StateDir, "simulator"), Model: model, Wiring: wiring,
+		Slots: s.simulate, Dir: s.simulatedDir(), Model: model, Wiring: wiring,
 		Flash: r.FlashSize, Timing: timing, Units: s.units, Hands: hands, Keep: keep,
 	})
 }

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"hoptech.co.nz/flashd/internal/station"
+	"hoptech.co.nz/flashd/jobs"
+)
+
+// Promise 6: killed in any phase, the daemon finds everything again, passes
+// nothing that it has not finished, and finishes what is still in its slot.
+func TestKilledInEachPhase(t *testing.T) {
+	releases, r := demoRelease(t)
+	phases := station.Phases()
+	for i, phase := range phases {
+		t.Run(phase, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "state")
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			config := filepath.Join(dir, "flashd.yaml")
+			if err := os.WriteFile(config, []byte("log: {level: debug}\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			args := []string{
+				"serve", "--config", config, "--simulate", "2", "--instant", "--images", releases,
+				"--state-dir", dir, "--listen", "127.0.0.1:0",
+			}
+			before := "station started"
+			if i > 0 {
+				before = "name=" + phases[i-1] + " "
+			}
+			killAfter(t, dir, before, args)
+
+			store := openStoreOf(t, dir)
+			inSlot := openAttempts(t, store)
+			checkSimulatedUnits(t, dir, store, r)
+			if err := store.Close(); err != nil {
+				t.Fatal(err)
+			}
+
+			runFlashd(t, dir, exitDone, append(args, "--units", "2")...)
+			store = openStoreOf(t, dir)
+			defer store.Close()
+			if passed := checkSimulatedUnits(t, dir, store, r); passed < 2 {
+				t.Errorf("%d units passed, want 2", passed)
+			}
+			for _, a := range inSlot {
+				checkAbortedThenPassed(t, store, a)
+			}
+		})
+	}
+}
+
+// killAfter runs flashd and kills it when it has logged a line with those words.
+func killAfter(t *testing.T, dir, words string, args []string) {
+	t.Helper()
+	cmd := flashdProcess(t, dir, args...)
+	pipe, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	for lines := bufio.NewScanner(io.TeeReader(pipe, &log)); lines.Scan(); {
+		if strings.Contains(lines.Text(), words) {
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait() // it was killed
+			return
+		}
+	}
+	t.Fatalf("flashd never logged %q:\n%s", words, &log)
+}
+
+func openAttempts(t *testing.T, store *jobs.Store) (open []jobs.Attempt) {
+	t.Helper()
+	for a, err := range store.Attempts(jobs.Filter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Open() {
+			open = append(open, a)
+		}
+	}
+	return open
+}
+
+// checkAbortedThenPassed checks what became of an attempt that was open when
+// the daemon was killed, and of its unit.
+func checkAbortedThenPassed(t *testing.T, store *jobs.Store, was jobs.Attempt) {
+	t.Helper()
+	a, err := store.Attempt(was.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Outcome != jobs.Aborted || a.Failure == nil {
+		t.Errorf("the attempt cut off is %q: %+v", a.Outcome, a.Failure)
+	}
+	if len(a.Phases) < len(was.Phases) {
+		t.Errorf("phases were lost: %d of %d", len(a.Phases), len(was.Phases))
+	}
+	if a.Unit == "" {
+		return // it was not known yet which unit it was
+	}
+	u, err := store.Unit(a.Unit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !u.Passed {
+		t.Errorf("unit %s was not finished: %+v", u.ID, u)
+	}
+}
