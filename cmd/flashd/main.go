@@ -32,7 +32,7 @@ func newApp() *cli.App {
 		Action:         noSuchCommand,
 		Commands: []*cli.Command{
 			serveCommand(), flashCommand(), reworkCommand(), jobsCommand(), unitsCommand(),
-			imageCommand(), nvsCommand(), portsCommand(), simulateCommand(), versionCommand(),
+			portsCommand(), imageCommand(), nvsCommand(), portsCommand(), simulateCommand(), versionCommand(),
 		},
 	}
 	explain(app.Commands)
