@@ -32,7 +32,7 @@ func newApp() *cli.App {
 		Action:         noSuchCommand,
 		Commands: []*cli.Command{
 			serveCommand(), flashCommand(), reworkCommand(), jobsCommand(), unitsCommand(),
-			portsCommand(), imageCommand(), nvsCommand(), portsCommand(), simulateCommand(), versionCommand(),
+			imageCommand(), nvsCommand(), portsCommand(), simulateCommand(), versionCommand(),
 		},
 	}
 	explain(app.Commands)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,6 +79,7 @@ func (a *attempt) open() (err error) {
 	a.record, err = a.Store.Begin(jobs.Attempt{
 		Slot: a.slot.Name, Path: a.slot.Path, Start: time.Now(),
 		Release: a.Release.Name, ReleaseDigest: a.Release.Digest, Tool: a.Version,
+		Current: phases[0].name,
 	})
 	a.board.begin(a.slot.Slot, a.record.ID)
 	return err
@@ -118,12 +120,12 @@ func (a *attempt) provision(ctx context.Context) error {
 func (a *attempt) runPhases(ctx context.Context) error {
 	a.ended = 0
 	a.result.Verified = nil
-	for _, p := range phases {
-		if p.firmware && !a.writesFirmware() {
+	for i, p := range phases {
+		if !a.needs(p) {
 			a.ended += p.share
 			continue
 		}
-		if err := a.runPhase(ctx, p); err != nil {
+		if err := a.runPhase(ctx, p, a.next(phases[i+1:])); err != nil {
 			return &phaseError{p.name, err}
 		}
 		a.ended += p.share
@@ -131,7 +133,19 @@ func (a *attempt) runPhases(ctx context.Context) error {
 	return nil
 }
 
-func (a *attempt) runPhase(ctx context.Context, p phase) error {
+// needs reports whether the unit goes through p.
+func (a *attempt) needs(p phase) bool { return !p.firmware || a.writesFirmware() }
+
+// next names the first of the phases to come that the unit goes through.
+func (a *attempt) next(rest []phase) string {
+	i := slices.IndexFunc(rest, a.needs)
+	if i < 0 {
+		return ""
+	}
+	return rest[i].name
+}
+
+func (a *attempt) runPhase(ctx context.Context, p phase, next string) error {
 	a.now = p
 	a.board.phase(a.slot.Slot, p.name, a.progress(0))
 	if p.limit > 0 {
@@ -144,7 +158,7 @@ func (a *attempt) runPhase(ctx context.Context, p phase) error {
 	took := time.Since(start)
 	a.metrics.phaseEnded(p.name, took)
 	a.log.Debug("phase", "name", p.name, "took", took, "err", err)
-	if rerr := a.Store.EndPhase(a.record.ID, jobs.Phase{Name: p.name, Start: start, Seconds: took.Seconds()}); rerr != nil && err == nil {
+	if rerr := a.Store.EndPhase(a.record.ID, jobs.Phase{Name: p.name, Start: start, Seconds: took.Seconds(), Next: next}); rerr != nil && err == nil {
 		err = &fault{kindStore, rerr}
 	}
 	return err

@@ -102,8 +102,11 @@ func (b *board) end(s Slot, state SlotState, message, advice string) {
 // finished shows a recorded attempt and counts it.
 func (b *board) finished(r jobs.Attempt) {
 	message, advice := "The board is provisioned.", hintTakeOut
-	if r.Failure != nil {
+	switch {
+	case r.Failure != nil:
 		message, advice = r.Failure.Text, r.Failure.Hint
+	case !r.BootChecked:
+		message = "The board is provisioned; it was not watched as it started."
 	}
 	b.end(Slot{Path: r.Path}, stateOf(r.Outcome), message, advice)
 	b.change(func() { b.tally.add(r) })
