@@ -225,20 +225,28 @@ func (c *Chip) receive(b byte, baud int) (_ byte, lost bool) {
 		case DetachByte:
 			c.unplug()
 		}
-		if f, limited := c.faults.is(MaxBaud); limited && baud > int(f.Value) && position%97 == 0 {
-			b ^= 0x10
+		if f, limited := c.faults.is(MaxBaud); limited && baud > int(f.Value) && noisy(position) {
+			b = noise(b, position)
 		}
 	}
 	if c.autobaud && baud <= resetBaud {
 		c.baud = cmp.Or(baud, resetBaud)
 	}
 	if differ(baud, c.baud) {
-		p := [1]byte{b}
-		garble(p[:], position)
-		b = p[0]
+		b = noise(b, position)
 	}
 	return b, false
 }
+
+// noise is what comes out for the byte at a position when it is misread.
+func noise(b byte, position int64) byte {
+	p := [1]byte{b}
+	garble(p[:], position)
+	return p[0]
+}
+
+// noisy picks one position in sixteen, without a pattern that frames could share.
+func noisy(position int64) bool { return uint32(position)*0x9E3779B1>>28 == 0 }
 
 // transmitFIFO is how many bytes the UART sends on its own behind the program.
 const transmitFIFO = 128

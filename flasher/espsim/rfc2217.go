@@ -52,7 +52,7 @@ const bothHold = 300 * time.Millisecond
 // one that reads the connection.
 type telnet struct {
 	port  *Port
-	conn  net.Conn
+	conn  io.Writer
 	state telnetState
 	verb  byte
 	sub   []byte // the subnegotiation under way
