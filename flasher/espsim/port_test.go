@@ -67,7 +67,6 @@ func TestUnplug(t *testing.T) {
 		if _, err := chip.Open(); !errors.Is(err, espsim.ErrBusy) {
 			t.Errorf("a second opener: %v, want ErrBusy", err)
 		}
-		available(t, port)
 		read := make(chan error)
 		go func() {
 			for {
