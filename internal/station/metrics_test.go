@@ -88,10 +88,14 @@ func TestMetricsCount(t *testing.T) {
 	m := newMetrics(prometheus.NewPedanticRegistry())
 	start := time.Now()
 	m.attemptEnded(jobs.Attempt{Outcome: jobs.Pass, Start: start, End: start.Add(9 * time.Second)})
-	m.attemptEnded(jobs.Attempt{Outcome: jobs.Fail, Start: start, End: start.Add(time.Second),
-		Failure: &jobs.Failure{Phase: "verify", Kind: "mismatch", Blame: jobs.BlameUnit}})
-	m.attemptEnded(jobs.Attempt{Outcome: jobs.Error, Start: start, End: start.Add(time.Second),
-		Failure: &jobs.Failure{Phase: "credentials", Kind: "unavailable", Blame: jobs.BlameRig}})
+	m.attemptEnded(jobs.Attempt{
+		Outcome: jobs.Fail, Start: start, End: start.Add(time.Second),
+		Failure: &jobs.Failure{Phase: "verify", Kind: "mismatch", Blame: jobs.BlameUnit},
+	})
+	m.attemptEnded(jobs.Attempt{
+		Outcome: jobs.Error, Start: start, End: start.Add(time.Second),
+		Failure: &jobs.Failure{Phase: "credentials", Kind: "unavailable", Blame: jobs.BlameRig},
+	})
 	m.wrote(1000)
 	m.wrote(24)
 	m.setSlots(map[SlotState]int{Working: 3, Empty: 5})

@@ -99,7 +99,7 @@ func TestListThatBreaks(t *testing.T) {
 		t.Errorf("at once: %d %s", w.Code, w.Body)
 	}
 	defer func() {
-		if recover() != http.ErrAbortHandler {
+		if err, _ := recover().(error); !errors.Is(err, http.ErrAbortHandler) {
 			t.Error("the answer was not cut off")
 		}
 	}()
