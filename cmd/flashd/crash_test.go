@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"hoptech.co.nz/flashd/internal/station"
@@ -118,5 +119,47 @@ func checkAbortedThenPassed(t *testing.T, store *jobs.Store, was jobs.Attempt) {
 	}
 	if !u.Passed {
 		t.Errorf("unit %s was not finished: %+v", u.ID, u)
+	}
+}
+
+// Promise 10, with a real signal.
+func TestTerminatedDaemonFinishesItsUnits(t *testing.T) {
+	releases, r := demoRelease(t)
+	dir := filepath.Join(t.TempDir(), "state")
+	cmd := flashdProcess(t, dir, "serve", "--simulate", "2", "--instant", "--images", releases, "--state-dir", dir, "--listen", "127.0.0.1:0")
+	cmd.Dir = t.TempDir()
+	pipe, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(pipe); lines.Scan(); {
+		if strings.Contains(lines.Text(), "attempt ended") { // and others are under way
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			break
+		}
+	}
+	if _, err := io.Copy(io.Discard, pipe); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("stopped by SIGTERM it ends with %v", err)
+	}
+	store := openStoreOf(t, dir)
+	defer store.Close()
+	for a, err := range store.Attempts(jobs.Filter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Outcome != jobs.Pass {
+			t.Errorf("attempt %d is %q: %+v", a.ID, a.Outcome, a.Failure)
+		}
+	}
+	if passed := checkSimulatedUnits(t, dir, store, r); passed == 0 {
+		t.Error("no unit passed")
 	}
 }

@@ -161,6 +161,9 @@ func openStore(stateDir string, log *slog.Logger) (*jobs.Store, error) {
 }
 
 func (l *line) close() {
+	if l.from != nil {
+		l.from.Close()
+	}
 	for _, listener := range []net.Listener{l.control, l.board} {
 		if listener != nil {
 			_ = listener.Close() // Serve has closed it already when all went well

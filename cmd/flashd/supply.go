@@ -23,8 +23,10 @@ type supply interface {
 	Events() <-chan hotplug.Event
 	// Open opens the port of a unit.
 	Open(context.Context, hotplug.Device) (flasher.Port, error)
-	// Run keeps units coming until ctx ends.
+	// Run keeps units coming until ctx ends. Those that are there stay.
 	Run(context.Context, *station.Station) error
+	// Close ends what Run has left, once the station has ended.
+	Close()
 }
 
 // supply chooses where units come from.

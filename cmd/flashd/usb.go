@@ -53,3 +53,6 @@ func (u *usb) Run(ctx context.Context, _ *station.Station) error {
 	}
 	return nil
 }
+
+// Close has nothing to end: real units need nobody.
+func (u *usb) Close() {}

@@ -78,9 +78,8 @@ func (r *Rig) Open(_ context.Context, device hotplug.Device) (flasher.Port, erro
 }
 
 // Run has the operator tend the fixture, by what the board says, until ctx
-// ends.
+// ends. The units that are in the slots then go on.
 func (r *Rig) Run(ctx context.Context, board *station.Station) error {
-	defer r.close()
 	look := time.NewTicker(max(r.cfg.Hands/4, time.Millisecond))
 	defer look.Stop()
 	for {
@@ -222,7 +221,9 @@ func (r *Rig) announce(ctx context.Context, kind hotplug.EventKind, d hotplug.De
 	}
 }
 
-func (r *Rig) close() {
+// Close switches the units off that are in the slots. They stay there for the
+// next run.
+func (r *Rig) Close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, u := range r.units {
