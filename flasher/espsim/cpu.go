@@ -56,7 +56,7 @@ func (c *Chip) powerCycle(cause resetCause, download bool) {
 func (c *Chip) selfReset(cause resetCause) {
 	c.reset.cause = cause
 	c.interrupt()
-	if c.cfg.Wiring == USBSerialJTAG && cause.samplesStraps() {
+	if c.cfg.Wiring == USBSerialJTAG && cause.ofSystem() {
 		// The USB unit is reset too: the device leaves the bus and comes back.
 		c.dropPort(ErrDetached)
 	}

@@ -14,9 +14,10 @@ const (
 	resetBrownOut                   // supply voltage
 )
 
-// samplesStraps reports whether a reset looks at the boot pins again. A core
-// reset (USB, software) keeps what the last system reset saw.
-func (r resetCause) samplesStraps() bool { return r != resetByUSB && r != resetBySoft }
+// ofSystem reports whether a reset is one of the whole system: it looks at the
+// boot pins again, stops the RTC watchdog and takes the chip's USB unit off the
+// bus. A core reset (by USB, timer watchdog or software) leaves all that.
+func (r resetCause) ofSystem() bool { return r == powerOn || r == resetByRTC || r == resetBrownOut }
 
 // enRise is how long EN takes to rise behind its 10 kΩ and 100 nF when it is let
 // go. The pins are looked at after that: the gap in which a host that sets DTR
@@ -123,7 +124,7 @@ func (c *Chip) sampleStraps() (resetCause, bool) {
 	r := &c.reset
 	cause := r.cause
 	r.cause = powerOn
-	if cause.samplesStraps() {
+	if cause.ofSystem() {
 		r.strapLow = r.io0Low || r.held
 		r.held = false
 		r.forced = false

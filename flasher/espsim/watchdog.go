@@ -19,7 +19,7 @@ type watchdogUnit struct {
 
 // reset is a reset of the chip with the given cause.
 func (w *watchdogUnit) reset(cause resetCause) {
-	if cause.samplesStraps() {
+	if cause.ofSystem() {
 		w.at = time.Time{}
 	}
 }
