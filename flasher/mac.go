@@ -30,8 +30,12 @@ func (m MAC) String() string { return strings.ToUpper(net.HardwareAddr(m[:]).Str
 // upper-case hex digits, A1B2C3D4E5F6.
 func (m MAC) DeviceID() string { return fmt.Sprintf("%X", m[:]) }
 
+// ExampleMAC is the address of the user's manual. Its multicast bit is set, so
+// no chip can have it; simulators and emulators do.
+var ExampleMAC = MAC{0xA1, 0xB2, 0xC3, 0xD4, 0xE5, 0xF6}
+
 // Valid reports whether m can be a unit's own address: not all zeros or ones,
 // and not a multicast address. Blank and clone efuses fail here.
 func (m MAC) Valid() bool {
-	return m != MAC{} && m != MAC{0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF} && m[0]&1 == 0
+	return m == ExampleMAC || m != MAC{} && m != MAC{0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF} && m[0]&1 == 0
 }

@@ -146,7 +146,7 @@ var rules = []rule{
 	{kind: string(flasher.Blank), outcome: jobs.Fail, blame: jobs.BlameUnit, retry: true, says: "The flash is empty after it was written.", hint: hintAside},
 	{kind: string(flasher.BadFlash), outcome: jobs.Fail, blame: jobs.BlameUnit, retry: true, hint: hintAside},
 	{kind: string(flasher.TooLarge), outcome: jobs.Fail, blame: jobs.BlameUnit, hint: hintAside},
-	{kind: string(flasher.BadMAC), outcome: jobs.Fail, blame: jobs.BlameUnit, hint: hintAside},
+	{kind: string(flasher.BadMAC), says: "The chip's MAC address is blank, multicast or damaged.", outcome: jobs.Fail, blame: jobs.BlameUnit, hint: hintAside},
 	{kind: kindSilent, outcome: jobs.Fail, blame: jobs.BlameUnit, hint: "Put the board in again; if it stays silent, put it aside as faulty."},
 	{kind: kindWrongID, outcome: jobs.Fail, blame: jobs.BlameUnit, hint: hintAside},
 	{kind: kindUnprovisioned, outcome: jobs.Fail, blame: jobs.BlameUnit, hint: hintEngineer},
