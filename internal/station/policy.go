@@ -170,9 +170,13 @@ func (r rule) text(err error) string {
 	if r.says != "" {
 		return r.says
 	}
-	var e *phaseError
-	if errors.As(err, &e) {
-		err = e.err
+	var phase *phaseError
+	if errors.As(err, &phase) {
+		err = phase.err
+	}
+	var chip *flasher.Error
+	if errors.As(err, &chip) && chip.Err != nil {
+		err = chip.Err // without the command and the kind, which stand beside it in the record
 	}
 	return sentence(err.Error())
 }
