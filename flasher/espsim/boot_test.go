@@ -83,7 +83,9 @@ func bootLog(t *testing.T, cfg espsim.Config) (log string, state espsim.State) {
 		}
 		defer port.Close()
 		for _, s := range hard {
-			port.SetLines(s.dtr, s.rts)
+			if err := port.SetLines(s.dtr, s.rts); err != nil {
+				t.Fatal(err)
+			}
 			time.Sleep(s.stay)
 		}
 		time.Sleep(2 * time.Second)
@@ -108,13 +110,21 @@ func TestApplicationLog(t *testing.T) {
 		want []string
 		not  []string
 	}{
-		{"blank NVS", nil,
-			[]string{"Device ID: A1B2C3D4E5F6\r\n", "No configuration found in flash.\r\n"}, []string{"MQTT user"}},
-		{"provisioned", provisioned(),
+		{
+			"blank NVS", nil,
+			[]string{"Device ID: A1B2C3D4E5F6\r\n", "No configuration found in flash.\r\n"},
+			[]string{"MQTT user"},
+		},
+		{
+			"provisioned", provisioned(),
 			[]string{"Device ID: A1B2C3D4E5F6\r\n", "MQTT user: gw-A1B2C3D4E5F6\r\n", "MQTT connected."},
-			[]string{"No configuration", "horse", "somebody else"}},
-		{"provisioned = 0", append(provisioned()[:3:3], nvsgen.U8("gateway", "provisioned", 0)),
-			[]string{"No configuration found in flash."}, []string{"MQTT user", "horse"}},
+			[]string{"No configuration", "horse", "somebody else"},
+		},
+		{
+			"provisioned = 0", append(provisioned()[:3:3], nvsgen.U8("gateway", "provisioned", 0)),
+			[]string{"No configuration found in flash."},
+			[]string{"MQTT user", "horse"},
+		},
 		{"without the flag", provisioned()[:3], []string{"No configuration found in flash."}, []string{"MQTT user"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -95,6 +95,14 @@ func (c *client) settle() {
 	}
 }
 
+// setBaud changes the host's rate.
+func (c *client) setBaud(rate int) {
+	c.t.Helper()
+	if err := c.port.SetBaud(rate); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
 // write puts bytes on the line.
 func (c *client) write(b []byte) {
 	c.t.Helper()
@@ -190,14 +198,14 @@ func (c *client) startStub() {
 func noise(n int) []byte {
 	r := rand.NewChaCha8([32]byte{1})
 	b := make([]byte, n)
-	r.Read(b)
+	_, _ = r.Read(b) // never fails
 	return b
 }
 
 func deflate(data []byte) []byte {
 	var b bytes.Buffer
 	z := zlib.NewWriter(&b)
-	z.Write(data)
-	z.Close()
+	_, _ = z.Write(data) // a bytes.Buffer takes everything
+	_ = z.Close()
 	return b.Bytes()
 }

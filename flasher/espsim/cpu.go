@@ -43,13 +43,16 @@ func (c *Chip) powerCycle(cause resetCause, download bool) {
 	c.cpu.dog.reset(cause)
 
 	err := c.boot(cause, download)
-	var self restart
-	if !errors.As(err, &self) {
-		return
+	if !errors.Is(err, errCut) && !errors.As(err, new(restart)) {
+		c.cfg.Logf("chip: stopped, its flash failed: %v", err)
+		err = c.lost()
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.selfReset(self.cause)
+	var self restart
+	if errors.As(err, &self) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.selfReset(self.cause)
+	}
 }
 
 // selfReset is a reset that the chip causes itself. Callers hold mu.
@@ -87,24 +90,21 @@ func (c *Chip) busyUntil(t time.Time) error {
 
 // sleepUntil sleeps until the world's clock shows t.
 func (c *Chip) sleepUntil(t time.Time) error {
-	for {
-		t, fired := c.cpu.dog.before(t)
-		d := time.Until(t)
-		if d > 0 {
-			select {
-			case <-time.After(d):
-			case <-c.cpu.stop:
-				return errCut
-			}
-		}
-		if fired {
-			return restart{c.cpu.dog.cause()}
-		}
-		if c.cut() {
+	t, fired := c.cpu.dog.before(t)
+	if d := time.Until(t); d > 0 {
+		select {
+		case <-time.After(d):
+		case <-c.cpu.stop:
 			return errCut
 		}
-		return nil
 	}
+	switch {
+	case fired:
+		return restart{c.cpu.dog.cause()}
+	case c.cut():
+		return errCut
+	}
+	return nil
 }
 
 // halt waits for a reset: the program does nothing any more, nor does it read.

@@ -45,7 +45,9 @@ var ESP32 = &Model{
 			resetBrownOut: "0xf (RTCWDT_BROWN_OUT_RESET)",
 		},
 		LeftLoader: "Falling back to built-in command interpreter.\r\nOK\r\n>",
-		Flash: []string{"configsip: 0, SPIWP:0xee",
-			"clk_drv:0x00,q_drv:0x00,d_drv:0x00,cs0_drv:0x00,hd_drv:0x00,wp_drv:0x00", "mode:DIO, clock div:2"},
+		Flash: []string{
+			"configsip: 0, SPIWP:0xee",
+			"clk_drv:0x00,q_drv:0x00,d_drv:0x00,cs0_drv:0x00,hd_drv:0x00,wp_drv:0x00", "mode:DIO, clock div:2",
+		},
 	},
 }

@@ -61,8 +61,10 @@ func ParseFault(s string) (Fault, error) {
 	return f, nil
 }
 
-var faultKinds = []FaultKind{DropByte, GarbleByte, Stall, Silence, Reject, DetachCommand, DetachByte, BrownOut,
-	DeadSector, FlashID, StuckDownload, StuckBoot, WrongMACCRC, MaxBaud, NoStub, SilentApp, OtherDeviceID, DetachOnReboot}
+var faultKinds = []FaultKind{
+	DropByte, GarbleByte, Stall, Silence, Reject, DetachCommand, DetachByte, BrownOut,
+	DeadSector, FlashID, StuckDownload, StuckBoot, WrongMACCRC, MaxBaud, NoStub, SilentApp, OtherDeviceID, DetachOnReboot,
+}
 
 func (f *Fault) set(word string) error {
 	name, value, _ := strings.Cut(word, "=")

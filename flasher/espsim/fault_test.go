@@ -129,7 +129,7 @@ func TestFaultyUnits(t *testing.T) {
 	faulty(espsim.Fault{Kind: espsim.MaxBaud, Value: 460800}, espsim.ESP32S3, func(t *testing.T, c *client) {
 		c.sync()
 		c.command(0x0F, 921600, 0)
-		c.port.SetBaud(921600)
+		c.setBaud(921600)
 		answers := 0
 		for range 20 {
 			answers += len(c.sync())

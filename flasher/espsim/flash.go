@@ -50,8 +50,7 @@ func OpenFlash(path string, size int) (*Flash, error) {
 	}
 	f := &Flash{size: size, file: file}
 	if err := f.checkSize(); err != nil {
-		file.Close()
-		return nil, fmt.Errorf("flash image %s: %w", path, err)
+		return nil, errors.Join(fmt.Errorf("flash image %s: %w", path, err), file.Close())
 	}
 	return f, nil
 }

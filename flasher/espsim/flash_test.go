@@ -2,6 +2,7 @@ package espsim_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -44,10 +45,10 @@ func TestFlash(t *testing.T) {
 			check("programmed over the end, which wraps")
 
 			p := make([]byte, 4)
-			if n, err := f.ReadAt(p, 1<<20-2); n != 2 || err != io.EOF || p[1] != 1 {
+			if n, err := f.ReadAt(p, 1<<20-2); n != 2 || !errors.Is(err, io.EOF) || p[1] != 1 {
 				t.Errorf("ReadAt at the end: %d, %v, %x", n, err, p)
 			}
-			if _, err := f.ReadAt(p, 1<<20); err != io.EOF {
+			if _, err := f.ReadAt(p, 1<<20); !errors.Is(err, io.EOF) {
 				t.Errorf("ReadAt behind the end: %v", err)
 			}
 		})
@@ -87,8 +88,10 @@ func TestFlashFileIsWrittenThrough(t *testing.T) {
 }
 
 func TestFlashSizes(t *testing.T) {
-	for size, ok := range map[int]bool{1 << 20: true, 8 << 20: true, 128 << 20: true,
-		0: false, -1: false, 1 << 19: false, 3 << 20: false, 256 << 20: false} {
+	for size, ok := range map[int]bool{
+		1 << 20: true, 8 << 20: true, 128 << 20: true,
+		0: false, -1: false, 1 << 19: false, 3 << 20: false, 256 << 20: false,
+	} {
 		if err := espsim.CheckFlashSize(size); (err == nil) != ok {
 			t.Errorf("size %d: %v", size, err)
 		}

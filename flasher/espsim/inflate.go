@@ -7,8 +7,8 @@ import (
 )
 
 var (
-	inflateBadSum = errors.New("espsim: Adler-32 of the inflated data is wrong")
-	inflateBad    = errors.New("espsim: not a deflate stream")
+	errInflateSum = errors.New("espsim: Adler-32 of the inflated data is wrong")
+	errInflate    = errors.New("espsim: not a deflate stream")
 )
 
 // outputUnit is how much the loaders inflate before they write: the
@@ -80,9 +80,9 @@ func (f *inflater) run() {
 	}
 	switch {
 	case errors.Is(err, zlib.ErrChecksum):
-		err = inflateBadSum
+		err = errInflateSum
 	case err != nil:
-		err = inflateBad
+		err = errInflate
 	}
 	f.out <- inflated{data: pull.inflated, end: true, err: err}
 }

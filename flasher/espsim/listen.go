@@ -15,7 +15,7 @@ func (c *Chip) ServeSocket(ctx context.Context, l net.Listener) error {
 // eachClient accepts clients until ctx ends. That a client's unit was unplugged
 // ends its connection only.
 func (c *Chip) eachClient(ctx context.Context, l net.Listener, serve func(net.Conn) error) error {
-	stop := context.AfterFunc(ctx, func() { l.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = l.Close() }) // Accept tells
 	defer stop()
 	for {
 		conn, err := l.Accept()

@@ -99,8 +99,8 @@ func (c *Chip) writeRegister(address, value uint32) error {
 	switch address {
 	case m.SPI.Base:
 		if value&spiUserCommand != 0 {
-			c.runFlashCommand()
 			c.cpu.mem.words[address] = value &^ spiUserCommand
+			return c.runFlashCommand()
 		}
 	case m.Watchdog.Config0:
 		c.configureWatchdog(value)

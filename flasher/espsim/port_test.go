@@ -27,7 +27,9 @@ func TestLineTakesItsTime(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			port.SetBaud(tc.baud)
+			if err := port.SetBaud(tc.baud); err != nil {
+				t.Fatal(err)
+			}
 			begin := time.Now()
 			if _, err := port.Write(make([]byte, 16384)); err != nil {
 				t.Fatal(err)

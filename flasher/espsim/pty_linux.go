@@ -29,8 +29,7 @@ func OpenPTY() (*PTY, error) {
 	defer slave.Close()
 	p := &PTY{master: master, name: slave.Name()}
 	if err := raw(slave); err != nil {
-		master.Close()
-		return nil, fmt.Errorf("pseudo terminal: %w", err)
+		return nil, errors.Join(fmt.Errorf("pseudo terminal: %w", err), master.Close())
 	}
 	return p, nil
 }
@@ -88,7 +87,7 @@ const reopenPoll = 10 * time.Millisecond
 // closes the terminal the chip is switched off and on with its boot pin held.
 // Bytes at a rate that is not the chip's are garbled.
 func (c *Chip) ServePTY(ctx context.Context, terminal *PTY) error {
-	stop := context.AfterFunc(ctx, func() { terminal.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = terminal.Close() }) // reading it tells
 	defer stop()
 	for {
 		c.powerUpHeld()

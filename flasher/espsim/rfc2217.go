@@ -177,11 +177,11 @@ func (t *telnet) option(verb, option byte) error {
 	if t.agreed == nil {
 		t.agreed = map[[2]byte]bool{}
 	}
-	if key := [2]byte{answer, option}; t.agreed[key] {
+	key := [2]byte{answer, option}
+	if t.agreed[key] {
 		return nil
-	} else {
-		t.agreed[key] = true
 	}
+	t.agreed[key] = true
 	_, err := t.conn.Write([]byte{telnetIAC, answer, option})
 	return err
 }

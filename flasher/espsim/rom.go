@@ -5,6 +5,7 @@ import (
 	"crypto/md5"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"time"
 
 	"hoptech.co.nz/flashd/flasher/slip"
@@ -440,7 +441,7 @@ func (r *rom) deflData(q *request) error {
 	switch {
 	case err != nil:
 		return err
-	case failure == inflateBadSum:
+	case errors.Is(failure, errInflateSum):
 		return r.refuse(q.op, romAdlerError)
 	case failure != nil:
 		return r.refuse(q.op, romInflateError)

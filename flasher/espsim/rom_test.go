@@ -32,7 +32,8 @@ func TestROMRefusals(t *testing.T) {
 		{"past the end", espsim.ESP32C3, []exchange{{0x02, []uint32{0x2000, 8, 0x400, 0x3FF000, 0}, 0x0106}}},
 		{"past the end, told of more", espsim.ESP32C3, []exchange{
 			{0x0B, []uint32{0, 8 << 20, 0x10000, 0x1000, 0x100, 0xFFFF}, 0},
-			{0x02, []uint32{0x2000, 8, 0x400, 0x3FF000, 0}, 0}}},
+			{0x02, []uint32{0x2000, 8, 0x400, 0x3FF000, 0}, 0},
+		}},
 		{"block of 16 KiB", espsim.ESP32S3, []exchange{{0x02, []uint32{0x4000, 1, 0x4000, 0, 0}, 0x0105}}},
 		{"block of 4 KiB", espsim.ESP32S3, []exchange{{0x02, []uint32{0x4000, 4, 0x1000, 0, 0}, 0}}},
 		{"attach of 4 bytes", espsim.ESP32S3, []exchange{{0x0D, []uint32{0}, 0x0105}, {0x0D, []uint32{0, 0}, 0}}},
@@ -211,13 +212,11 @@ func TestBaudRate(t *testing.T) {
 		t.Run(model.Name, func(t *testing.T) {
 			inBubble(t, espsim.Config{Model: model, Timing: espsim.Realistic(espsim.Bridge)}, func(t *testing.T, c *client) {
 				c.sync()
-				if err := c.port.SetBaud(460800); err != nil {
-					t.Fatal(err)
-				}
+				c.setBaud(460800)
 				if got := c.sync(); len(got) != 0 {
 					t.Fatal("the chip understood a host at another rate")
 				}
-				c.port.SetBaud(115200)
+				c.setBaud(115200)
 				c.write(bytes.Repeat([]byte{0xC0}, 4)) // end what it made of that
 				ask := uint32(460800)
 				if model.ROMCrystal != 0 {
@@ -226,7 +225,7 @@ func TestBaudRate(t *testing.T) {
 				if a := c.command(0x0F, ask, 0); a.tail[0] != 0 {
 					t.Fatalf("CHANGE_BAUDRATE: %+v", a)
 				}
-				c.port.SetBaud(460800)
+				c.setBaud(460800)
 				time.Sleep(10 * ms)
 				if got := c.sync(); len(got) != 8 {
 					t.Fatalf("%d answers at the new rate", len(got))
@@ -239,7 +238,7 @@ func TestBaudRate(t *testing.T) {
 // TestROMMeasuresTheHost: before the first SYNC the ROM follows a slower host.
 func TestROMMeasuresTheHost(t *testing.T) {
 	inBubble(t, espsim.Config{Model: espsim.ESP32, Timing: espsim.Realistic(espsim.Bridge)}, func(t *testing.T, c *client) {
-		c.port.SetBaud(57600)
+		c.setBaud(57600)
 		if got := c.sync(); len(got) != 8 {
 			t.Errorf("%d answers at 57600 baud", len(got))
 		}

@@ -38,16 +38,16 @@ func (c *Chip) powerUpHeld() {
 
 // relay copies both ways until either side ends. up takes what the client sends.
 func (c *Chip) relay(ctx context.Context, p *Port, client io.ReadWriteCloser, up io.Writer) error {
-	stop := context.AfterFunc(ctx, func() { client.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = client.Close() })
 	defer stop()
 	down := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(client, p)
-		client.Close() // the unit is gone: so is the connection
+		_ = client.Close() // the unit is gone: so is the connection
 		down <- err
 	}()
 	_, _ = io.Copy(up, client) // the client went away, or the unit did: down tells
-	p.Close()
+	_ = p.Close()
 	err := <-down
 	if errors.Is(err, os.ErrClosed) || !errors.Is(err, ErrDetached) {
 		return nil

@@ -51,11 +51,14 @@ func TestServe(t *testing.T) {
 			if value, err := exchange(host, syncRequest); err != nil || value != 0x20120707 {
 				t.Fatalf("SYNC: value %#x, %v", value, err)
 			}
-			go io.Copy(io.Discard, host)
+			go func() { _, _ = io.Copy(io.Discard, host) }()
 			// Leave by watchdog: the pin was let go, so the application boots.
 			w := espsim.ESP32S3.Watchdog
-			host.Write(request(0x09, words(w.Protect, 0x50D83AA1, 0xFFFFFFFF, 0, w.Config1, 2000, 0xFFFFFFFF, 0,
-				w.Config0, 0xD0000102, 0xFFFFFFFF, 0), 0))
+			leave := request(0x09, words(w.Protect, 0x50D83AA1, 0xFFFFFFFF, 0, w.Config1, 2000, 0xFFFFFFFF, 0,
+				w.Config0, 0xD0000102, 0xFFFFFFFF, 0), 0)
+			if _, err := host.Write(leave); err != nil {
+				t.Fatal(err)
+			}
 			time.Sleep(time.Second)
 			if !chip.BootedApp() {
 				t.Errorf("after the watchdog's reset the chip is in %v", chip.State())
@@ -113,7 +116,9 @@ func TestPTY(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tty.SetDeadline(time.Now().Add(10 * time.Second))
+		if err := tty.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
 		if value, err := exchange(tty, syncRequest); err != nil || value != 0x20120707 {
 			t.Fatalf("SYNC: value %#x, %v", value, err)
 		}
@@ -142,7 +147,9 @@ func TestRFC2217(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
 	expect := func(send, answer []byte) {
 		t.Helper()
 		if _, err := conn.Write(send); err != nil {

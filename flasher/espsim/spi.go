@@ -10,7 +10,7 @@ import (
 const spiUserCommand = 1 << 18
 
 // runFlashCommand is one user transaction on the flash's SPI bus.
-func (c *Chip) runFlashCommand() {
+func (c *Chip) runFlashCommand() error {
 	r, words := &c.model.SPI, c.cpu.mem.words
 	op := uint8(words[r.Base+r.User2])
 	address := words[r.Base+0x04]
@@ -24,41 +24,42 @@ func (c *Chip) runFlashCommand() {
 	}
 	sent := int(words[r.Base+r.MOSILength]+8) / 8
 	var out [64]byte
-	n := c.flashCommand(op, address, in[:min(sent, 64)], out[:])
+	n, err := c.flashCommand(op, address, in[:min(sent, 64)], out[:])
 	for i := 0; i < n; i += 4 {
 		words[r.Base+r.W0+uint32(i)] = binary.LittleEndian.Uint32(out[i:])
 	}
+	return err
 }
 
 // flashCommand carries out a command of the flash chip itself and returns how
 // many bytes of out it filled. Opcodes: Winbond W25Q64JV datasheet; SFDP is JESD216.
-func (c *Chip) flashCommand(op uint8, address uint32, in, out []byte) int {
+func (c *Chip) flashCommand(op uint8, address uint32, in, out []byte) (int, error) {
 	f := c.flash
 	switch op {
 	case 0x9F: // RDID
 		binary.LittleEndian.PutUint32(out, c.flashID())
-		return 4
+		return 4, nil
 	case 0x5A: // read SFDP
 		copy(out, c.sfdp()[min(int(address), len(c.sfdp())):])
-		return 64
+		return 64, nil
 	case 0x05, 0x35, 0x15: // status registers: ready, nothing protected
-		return 4
+		return 4, nil
 	case 0x4B: // unique ID, behind four dummy bytes
 		copy(out[4:], c.cfg.MAC[:])
-		return 12
+		return 12, nil
 	case 0x03, 0x0B: // read
 		f.read(out, int(address))
-		return 64
+		return 64, nil
 	case 0x02: // page program
-		c.program(int(address), in)
+		return 0, c.program(int(address), in)
 	case 0x20:
-		c.erase(int(address), sectorSize)
+		return 0, c.erase(int(address), sectorSize)
 	case 0xD8:
-		c.erase(int(address)&^(blockSize-1), blockSize)
+		return 0, c.erase(int(address)&^(blockSize-1), blockSize)
 	case 0xC7, 0x60:
-		c.erase(0, f.size)
+		return 0, c.erase(0, f.size)
 	}
-	return 0
+	return 0, nil
 }
 
 // flashID is what RDID answers, first byte lowest: Winbond, W25Q, log2 of the

@@ -130,7 +130,7 @@ func (c *client) readFlash(address, size, packet uint32) (data []byte, digest [1
 func TestStubAcknowledgesFirst(t *testing.T) {
 	data := noise(0x4000)
 	inStub(t, realistic, func(t *testing.T, c *client) {
-		c.port.SetBaud(115200)
+		c.setBaud(115200)
 		c.command(0x02, 0x8000, 2, 0x4000, 0x10000)
 		line := time.Duration(0x4000+0x300) * 10 * time.Second / 115200
 		begin := time.Now()
@@ -252,7 +252,7 @@ func TestStubBlankSectors(t *testing.T) {
 		}
 		inStub(t, cfg, func(t *testing.T, c *client) {
 			c.command(0x0F, 2_000_000, 115200)
-			c.port.SetBaud(2_000_000)
+			c.setBaud(2_000_000)
 			time.Sleep(20 * ms)
 			begin := time.Now()
 			c.command(0x02, 0x20000, 8, 0x4000, 0x10000)

@@ -86,8 +86,10 @@ func parse(chip string, raw []byte) (*Image, error) {
 	if f.Entry == 0 || len(f.Text) == 0 {
 		return nil, fmt.Errorf("stub %s: the file has no entry point or no code", chip)
 	}
-	return &Image{Entry: f.Entry, TextStart: f.TextStart, DataStart: f.DataStart, BSSStart: f.BSSStart,
-		Text: f.Text, Data: f.Data}, nil
+	return &Image{
+		Entry: f.Entry, TextStart: f.TextStart, DataStart: f.DataStart, BSSStart: f.BSSStart,
+		Text: f.Text, Data: f.Data,
+	}, nil
 }
 
 // checksums maps each file of SHA256SUMS to its digest in hex.
