@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"hoptech.co.nz/flashd/flasher/slip"
 )
 
 const (
@@ -69,8 +71,8 @@ func (d *Device) enterLoader(ctx context.Context) error {
 
 // sync sends SYNC until it is answered.
 func (d *Device) sync(ctx context.Context) error {
-	for range syncAttempts {
-		r, err := d.syncOnce(ctx)
+	for attempt := range syncAttempts {
+		r, err := d.syncOnce(ctx, attempt%2 == 1)
 		switch {
 		case err == nil:
 			// A ROM answers with a value, a stub with 0 (loader.py sync).
@@ -87,9 +89,15 @@ func (d *Device) sync(ctx context.Context) error {
 }
 
 // syncOnce accepts an answer with a status of either length, since it is not
-// known yet who gives it.
-func (d *Device) syncOnce(ctx context.Context) (response, error) {
-	r, _, err := d.command(ctx, Sync, syncPayload, 0, syncTimeout)
+// known yet who gives it. With turn it sends one END more: a stub that missed
+// one takes the ends of all frames for beginnings from then on (esp-flasher-stub
+// slip.c), and only an odd one turns it round.
+func (d *Device) syncOnce(ctx context.Context, turn bool) (response, error) {
+	frame := request(Sync, syncPayload, 0)
+	if turn {
+		frame = append([]byte{slip.End}, frame...)
+	}
+	r, _, err := d.exchange(ctx, Sync, frame, syncTimeout)
 	return r, err
 }
 

@@ -42,13 +42,13 @@ func (d *Device) WriteFlash(ctx context.Context, p *Packed, progress Progress) e
 		return opError(op, err)
 	}
 	for attempt := 1; ; attempt++ {
-		err := d.writeOnce(ctx, p, progress)
+		err := opError(op, d.writeOnce(ctx, p, progress))
 		if err == nil || attempt == writeAttempts || ctx.Err() != nil || !lineFault(err) {
-			return opError(op, err)
+			return err
 		}
-		d.logf("%s: attempt %d: %v; starting the segment again", op, attempt, err)
+		d.logf("attempt %d: %v; starting the segment again", attempt, err)
 		if serr := d.resync(ctx); serr != nil {
-			return opError(op, err)
+			return err
 		}
 	}
 }
@@ -109,7 +109,7 @@ func (d *Device) writeOnce(ctx context.Context, p *Packed, progress Progress) er
 		// The stub acknowledges a block before it works on it: the work of the
 		// block before counts, too.
 		if err := d.sendBlock(ctx, op, b, blockTimeout(b.inflated+before)); err != nil {
-			return fmt.Errorf("block %d of %d: %w", seq+1, len(blocks), err)
+			return opError(fmt.Sprintf("write %s at %#x, block %d of %d", p.Name, p.Offset, seq+1, len(blocks)), err)
 		}
 		done, before = done+b.inflated, b.inflated
 		if progress != nil {

@@ -1,0 +1,66 @@
+package flasher_test
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"hoptech.co.nz/flashd/flasher"
+	"hoptech.co.nz/flashd/flasher/espsim"
+	"hoptech.co.nz/flashd/flasher/slip"
+)
+
+// lossyPort damages the delimiters of one data frame.
+type lossyPort struct {
+	flasher.Port
+	damage func(frame []byte) []byte
+	frames int // data frames until the damaged one
+}
+
+func (p *lossyPort) Write(b []byte) (int, error) {
+	const opcode = 2 // behind END and direction
+	if len(b) > opcode && flasher.Opcode(b[opcode]) == flasher.FlashDeflData {
+		if p.frames--; p.frames == 0 {
+			_, err := p.Port.Write(p.damage(slices.Clone(b)))
+			return len(b), err
+		}
+	}
+	return p.Port.Write(b)
+}
+
+// A loader that missed a delimiter, or got one too many, and takes the ends of
+// frames for beginnings must be found again within the session.
+func TestLostDelimiters(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		damage func([]byte) []byte
+	}{
+		{"end lost", func(b []byte) []byte { return b[:len(b)-1] }},
+		{"beginning lost", func(b []byte) []byte { return b[1:] }},
+		{"one too many", func(b []byte) []byte { return append(b, slip.End) }},
+		{"all of it lost", func([]byte) []byte { return nil }},
+		{"half of it lost", func(b []byte) []byte { return b[:len(b)/2] }},
+	} {
+		for _, noStub := range []bool{false, true} {
+			t.Run(tc.name+map[bool]string{false: "/stub", true: "/rom"}[noStub], func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					chip := simulate(espsim.ESP32C3, espsim.Bridge)
+					defer chip.Close()
+					port := &lossyPort{Port: openPort(t, chip), damage: tc.damage, frames: 2}
+					d, err := flasher.Open(t.Context(), port, optionsFor(espsim.Bridge, noStub))
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer d.Close()
+					s := pack(t, "app", 0x10000, codeLike(60_000))
+					if err := d.WriteFlash(t.Context(), s, nil); err != nil {
+						t.Fatal(err)
+					}
+					if err := d.Verify(t.Context(), s); err != nil {
+						t.Error(err)
+					}
+				})
+			})
+		}
+	}
+}
