@@ -15,7 +15,7 @@ import (
 
 // client is a host with the bare protocol and nothing else.
 type client struct {
-	t      *testing.T
+	t      testing.TB
 	chip   *espsim.Chip
 	port   *espsim.Port
 	frames chan []byte
@@ -54,7 +54,7 @@ func inBubble(t *testing.T, cfg espsim.Config, test func(*testing.T, *client)) {
 }
 
 // connect opens the port and collects the frames that come.
-func connect(t *testing.T, chip *espsim.Chip) *client {
+func connect(t testing.TB, chip *espsim.Chip) *client {
 	t.Helper()
 	port, err := chip.Open()
 	if err != nil {

@@ -191,51 +191,64 @@ func (c *Chip) feed(s sink, now time.Time, idle bool) (ready bool, next time.Tim
 			next, _ = c.up.arrivalOf(slipEnd)
 			return false, next
 		}
-		for range n {
-			b, arrives, baud, _ := c.up.next()
-			c.up.take(1)
-			b, lost := c.receive(b, baud)
-			if c.host.detached {
-				return false, time.Time{}
+		run := c.up.segments[0]
+		used, ready := c.feedRun(s, run, n, idle)
+		if c.host.detached {
+			return false, time.Time{}
+		}
+		c.up.take(used)
+		if ready {
+			if arrived := run.arrival(used - 1); arrived.After(c.cpu.clock) {
+				c.cpu.clock = arrived
 			}
-			if lost {
-				continue
-			}
-			if s.byte(b) && idle {
-				if arrives.After(c.cpu.clock) {
-					c.cpu.clock = arrives
-				}
-				return true, time.Time{}
-			}
+			return true, time.Time{}
 		}
 	}
 }
 
-// receive is the line's last yard: faults, and the chip's idea of the rate.
+// feedRun gives the sink the first n bytes of a segment, or as many as make it
+// ready, and returns how many that were. This is the line's last yard: faults
+// strike here, and the chip's idea of the rate counts. Callers hold mu.
+func (c *Chip) feedRun(s sink, run segment, n int, idle bool) (used int, ready bool) {
+	if c.autobaud && run.baud <= resetBaud {
+		c.baud = cmp.Or(run.baud, resetBaud)
+	}
+	misread := differ(run.baud, c.baud)
+	sound := !misread && len(c.faults.all) == 0
+	for i, b := range run.data[:n] {
+		position := c.stats.In
+		c.stats.In++
+		if !sound {
+			lost := false
+			if b, lost = c.disturb(b, position, run.baud, misread); lost {
+				continue
+			}
+		}
+		if s.byte(b) && idle {
+			return i + 1, true
+		}
+	}
+	return n, false
+}
+
+// disturb is what becomes of a byte on a line with faults or between two rates.
 // Callers hold mu.
-func (c *Chip) receive(b byte, baud int) (_ byte, lost bool) {
-	position := c.stats.In
-	c.stats.In++
-	if len(c.faults.all) > 0 {
-		switch kind, _ := c.faults.atByte(position); kind {
-		case DropByte:
-			return b, true
-		case GarbleByte:
-			b = ^b
-		case DetachByte:
-			c.unplug()
-		}
-		if f, limited := c.faults.is(MaxBaud); limited && baud > int(f.Value) && noisy(position) {
-			b = noise(b, position)
-		}
+func (c *Chip) disturb(b byte, position int64, baud int, misread bool) (_ byte, lost bool) {
+	switch kind, _ := c.faults.atByte(position); kind {
+	case DropByte:
+		return b, true
+	case GarbleByte:
+		b = ^b
+	case DetachByte:
+		c.unplug()
 	}
-	if c.autobaud && baud <= resetBaud {
-		c.baud = cmp.Or(baud, resetBaud)
+	if f, limited := c.faults.is(MaxBaud); limited && baud > int(f.Value) && noisy(position) {
+		misread = true
 	}
-	if differ(baud, c.baud) {
+	if misread {
 		b = noise(b, position)
 	}
-	return b, false
+	return b, c.host.detached
 }
 
 // noise is what comes out for the byte at a position when it is misread.

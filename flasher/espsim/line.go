@@ -37,15 +37,6 @@ func (l *line) put(now time.Time, data []byte, perByte time.Duration, baud int) 
 	l.freeAt = s.arrival(len(data) - 1)
 }
 
-// next returns the next byte and when it arrives, without taking it.
-func (l *line) next() (b byte, arrives time.Time, baud int, ok bool) {
-	if len(l.segments) == 0 {
-		return 0, time.Time{}, 0, false
-	}
-	s := &l.segments[0]
-	return s.data[0], s.arrival(0), s.baud, true
-}
-
 // take removes n bytes of the first segment.
 func (l *line) take(n int) {
 	s := &l.segments[0]
