@@ -199,6 +199,9 @@ func (c *Chip) applicationLog(rows []partition) []string {
 	}
 	raw := make([]byte, nvs.size)
 	c.flash.read(raw, int(nvs.offset))
+	if err := decryptNVS(raw, c.flash, rows); err != nil {
+		return append(log, "NVS: "+err.Error(), "No configuration found in flash.")
+	}
 	values := readNVS(raw, "gateway")
 	if p := values["provisioned"]; len(p) == 0 || p[0] != 1 {
 		return append(log, "No configuration found in flash.")

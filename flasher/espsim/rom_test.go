@@ -191,6 +191,28 @@ func TestROMFlashEnd(t *testing.T) {
 	}
 }
 
+// TestROMSecurityInfo: with data in the request, as tinygo's espflasher sends it, too.
+func TestROMSecurityInfo(t *testing.T) {
+	for _, tc := range []struct {
+		model  *espsim.Model
+		length int
+		id     byte
+	}{{espsim.ESP32S3, 20, 9}, {espsim.ESP32P4, 20, 18}, {espsim.ESP32S2, 12, 0}} {
+		inBubble(t, espsim.Config{Model: tc.model}, func(t *testing.T, c *client) {
+			c.sync()
+			for _, data := range [][]uint32{nil, {0, 0, 0, 0, 0}} {
+				a := c.command(0x14, data...)
+				if len(a.tail) != tc.length+4 || a.tail[tc.length] != 0 {
+					t.Fatalf("%s: answer %x, want %d bytes and a good status", tc.model.Name, a.tail, tc.length)
+				}
+				if tc.length == 20 && a.tail[12] != tc.id {
+					t.Errorf("%s: chip ID %d", tc.model.Name, a.tail[12])
+				}
+			}
+		})
+	}
+}
+
 func TestSecureDownloadMode(t *testing.T) {
 	cfg := espsim.Config{Model: espsim.ESP32S3, Security: espsim.Security{SecureDownload: true, SecureBoot: true, FlashEncryption: true}}
 	inBubble(t, cfg, func(t *testing.T, c *client) {
