@@ -12,11 +12,14 @@ STUBS    := $(addprefix $(STUB_DIR)/,$(shell cut -d' ' -f3 $(STUB_DIR)/SHA256SUM
 # A module file of its own keeps the linter's dependencies out of go.mod.
 LINTER   := go tool -modfile=.ci/lint.mod golangci-lint
 
+# Debian's kernel for the virtual machine, unpacked: 80 MB.
+USBVM_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flashd/usbvm
+
 .DEFAULT_GOAL := help
-.PHONY: help run test build lint bench setup clean
+.PHONY: help run test test-usb build lint bench setup clean
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 run: build ## run a station of simulated units on http://127.0.0.1:9470/ (SLOTS=8)
 	@[ -e firmware-images/demo ] || bin/flashd image demo
@@ -26,6 +29,12 @@ run: build ## run a station of simulated units on http://127.0.0.1:9470/ (SLOTS=
 test: setup $(STUBS) ## run all tests
 	go vet ./...
 	go test ./...
+
+test-usb: setup ## run the tests on real USB ports, in a virtual machine
+	@.ci/setup qemu
+	go vet -tags usbvm ./internal/usbvm
+	USBVM_ROOT=$$(internal/usbvm/fetch.sh $(USBVM_CACHE)) && export USBVM_ROOT && \
+	go test -tags usbvm -count=1 -v ./internal/usbvm
 
 build: setup $(STUBS) ## build bin/flashd
 	go build -ldflags '-X main.version=$(VERSION)' -o bin/flashd ./cmd/flashd

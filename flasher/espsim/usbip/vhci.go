@@ -1,0 +1,79 @@
+package usbip
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A controller of vhci_hcd has a root hub for USB 2 and one for USB 3, with 15
+// ports each in Debian's kernels (CONFIG_USBIP_VHCI_HC_PORTS). Ports are
+// numbered through all controllers; the boards are full-speed devices, which
+// belong to the USB 2 halves.
+const (
+	controllerPorts = 30
+	hubPorts        = controllerPorts / 2
+	fullSpeed       = 2 // enum usb_device_speed
+	platform        = "/sys/devices/platform"
+)
+
+// Ports returns how many boards can be plugged in at once, or an error that
+// says that the kernel lacks the module.
+func Ports() (int, error) {
+	controllers, err := filepath.Glob(filepath.Join(platform, "vhci_hcd.*"))
+	if err != nil || len(controllers) == 0 {
+		return 0, errors.New("usbip: the kernel has no virtual USB controller: load the module vhci_hcd")
+	}
+	return len(controllers) * hubPorts, nil
+}
+
+// Path returns the topology path of a port, from 0: "1-1".
+func Path(port int) (string, error) {
+	pattern := filepath.Join(platform, fmt.Sprintf("vhci_hcd.%d", port/hubPorts), "usb*")
+	hubs, err := filepath.Glob(pattern)
+	if err != nil {
+		return "", err
+	}
+	for _, hub := range hubs {
+		speed, err := os.ReadFile(filepath.Join(hub, "speed"))
+		if err == nil && strings.TrimSpace(string(speed)) == "480" {
+			return strings.TrimPrefix(filepath.Base(hub), "usb") + "-" + strconv.Itoa(port%hubPorts+1), nil
+		}
+	}
+	return "", fmt.Errorf("usbip: no port %d", port)
+}
+
+// attachLimit is how long the kernel may take to clear a port after an unplug.
+const attachLimit = 5 * time.Second
+
+// attach hands the kernel one end of a socket pair and returns the other.
+func attach(port int) (_ *os.File, err error) {
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	// The kernel takes a reference of its own.
+	defer func() { err = errors.Join(err, syscall.Close(pair[0])) }()
+	// Else Close waits for the Read under way, and the kernel sees no unplug.
+	if err := syscall.SetNonblock(pair[1], true); err != nil {
+		return nil, errors.Join(err, syscall.Close(pair[1]))
+	}
+	f := os.NewFile(uintptr(pair[1]), "usbip")
+	number := port/hubPorts*controllerPorts + port%hubPorts
+	line := fmt.Sprintf("%d %d %d %d", number, pair[0], 1<<16|(port+1), fullSpeed)
+	for deadline := time.Now().Add(attachLimit); ; time.Sleep(5 * time.Millisecond) {
+		err = os.WriteFile(filepath.Join(platform, "vhci_hcd.0", "attach"), []byte(line), 0)
+		if !errors.Is(err, syscall.EBUSY) || time.Now().After(deadline) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("usbip: plug into port %d: %w", port, err), f.Close())
+	}
+	return f, nil
+}

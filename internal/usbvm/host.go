@@ -1,0 +1,106 @@
+package usbvm
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// timeLimit ends a machine that hangs. go test has its own limit, which does
+// not reach the machine.
+const timeLimit = 10 * time.Minute
+
+// errNoVerdict is returned when the machine ends without a word: one boot in
+// about a hundred does.
+var errNoVerdict = errors.New("the machine ended without a verdict")
+
+// host runs the machine and returns the exit code of the tests in it.
+func host(cfg Config, arguments []string) (code int, err error) {
+	root := os.Getenv("USBVM_ROOT")
+	if root == "" {
+		return 0, errors.New("USBVM_ROOT does not say where Debian's kernel is unpacked; run make test-usb")
+	}
+	dir, err := os.MkdirTemp("", "usbvm")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	image := filepath.Join(dir, "initramfs")
+	if err := pack(image, root, cfg, guestArguments(arguments)); err != nil {
+		return 0, err
+	}
+	for try := 1; ; try++ {
+		code, err = boot(filepath.Join(root, "vmlinux"), image, cfg.Memory)
+		if !errors.Is(err, errNoVerdict) || try == 2 {
+			return code, err
+		}
+		fmt.Println("usbvm:", err, "- trying once more")
+	}
+}
+
+// guestArguments leaves out what names files of the host.
+func guestArguments(all []string) []string {
+	var kept []string
+	for _, a := range all {
+		name, _, _ := strings.Cut(a, "=")
+		switch name {
+		case "-test.testlogfile", "-test.coverprofile", "-test.gocoverdir", "-test.paniconexit0", "-test.outputdir":
+		default:
+			kept = append(kept, a)
+		}
+	}
+	return kept
+}
+
+// boot runs QEMU until the machine gives its verdict.
+func boot(kernel, image string, memory int) (int, error) {
+	if memory == 0 {
+		memory = 1024
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
+	defer cancel()
+	// microvm hangs in four of ten boots; pc does not.
+	qemu := exec.CommandContext(ctx, "qemu-system-x86_64",
+		"-nodefaults", "-no-user-config", "-machine", "pc", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", strconv.Itoa(memory),
+		"-display", "none", "-serial", "stdio", "-no-reboot",
+		"-device", fmt.Sprintf("isa-debug-exit,iobase=%#x,iosize=2", exitPort),
+		"-kernel", kernel, "-initrd", image, "-append", "console=ttyS0 quiet loglevel=3 panic=-1")
+	qemu.Stderr = os.Stderr
+	console, err := qemu.StdoutPipe()
+	if err != nil {
+		return 0, err
+	}
+	if err := qemu.Start(); err != nil {
+		return 0, fmt.Errorf("%w; install the Debian package qemu-system-x86", err)
+	}
+	copyConsole(os.Stdout, console)
+	err = qemu.Wait()
+	var ended *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return 0, fmt.Errorf("the machine did not end within %v", timeLimit)
+	case errors.As(err, &ended) && ended.ExitCode() > 0 && ended.ExitCode()&1 == 1:
+		return ended.ExitCode() >> 1, nil
+	case err == nil:
+		return 0, errNoVerdict
+	default:
+		return 0, fmt.Errorf("%w: %w", errNoVerdict, err)
+	}
+}
+
+// copyConsole copies lines; the machine ends them as terminals want it.
+func copyConsole(w io.Writer, console io.Reader) {
+	lines := bufio.NewScanner(console)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		fmt.Fprintln(w, strings.TrimRight(lines.Text(), "\r"))
+	}
+}
