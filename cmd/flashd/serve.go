@@ -87,7 +87,7 @@ type line struct {
 // newLine checks and opens everything that the line needs, so that a mistake
 // stops it before any unit is touched.
 func newLine(cfg settings, log *slog.Logger) (_ *line, err error) {
-	l := &line{settings: cfg, log: log, registry: newRegistry()}
+	l := &line{settings: cfg, log: log, registry: newRegistry(cfg.StateDir)}
 	defer func() {
 		if err != nil {
 			l.close()
@@ -100,7 +100,7 @@ func newLine(cfg settings, log *slog.Logger) (_ *line, err error) {
 	if l.store, err = openStore(cfg.StateDir, log); err != nil {
 		return nil, err
 	}
-	source, err := cfg.source(func(err error) { l.station.Hold(heldBy(err)) })
+	source, err := cfg.source(func(err error) { l.station.AwaitCredentials(heldBy(err)) })
 	if err != nil {
 		return nil, err
 	}
@@ -132,9 +132,9 @@ func heldBy(err error) string {
 	return "Waiting for the config server: " + err.Error() + ". Units go on when it answers."
 }
 
-func newRegistry() *prometheus.Registry {
+func newRegistry(stateDir string) *prometheus.Registry {
 	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), freeSpace(stateDir))
 	return r
 }
 

@@ -22,6 +22,7 @@ type board struct {
 func newBoard(header View, slots []Slot, m *metrics) *board {
 	b := &board{now: header, watchers: map[chan struct{}]bool{}, metrics: m}
 	b.tally.since = header.Started
+	m.setFixture(slots)
 	for _, s := range slots {
 		b.now.Slots = append(b.now.Slots, emptySlot(s))
 	}

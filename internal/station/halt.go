@@ -32,6 +32,7 @@ func (h *halt) reason() error {
 // stop halts the line and tells people why.
 func (s *Station) stop(why error) {
 	s.halt.halt(why)
+	s.metrics.stopped.Set(1)
 	s.board.hold(why.Error())
 	s.Log.Error("the line has stopped", "why", why)
 }
@@ -42,6 +43,13 @@ func (s *Station) Hold(why string) {
 	if s.halt.reason() == nil {
 		s.board.hold(why)
 	}
+}
+
+// AwaitCredentials counts that the source of credentials has to be asked again,
+// and tells people why. The line goes on by itself when it answers.
+func (s *Station) AwaitCredentials(why string) {
+	s.metrics.credentialRetry(s.Source.Name())
+	s.Hold(why)
 }
 
 // Ready returns nil while the station accepts units, else why it does not.

@@ -10,12 +10,14 @@ import (
 )
 
 // metrics is what a monitoring system sees of the station. Label values come
-// from closed lists only: a unit or a slot is never one. What can be counted is
-// there from the start, at zero, since a rate cannot see a first step from
-// nothing to one.
+// from closed lists only: a unit is never one, and a slot only if the
+// configuration names it. What can be counted is there from the start, at zero,
+// since a rate cannot see a first step from nothing to one.
 type metrics struct {
 	units       *prometheus.CounterVec
 	attempts    *prometheus.CounterVec
+	bySlot      *prometheus.CounterVec
+	fixture     map[string]bool // names of the configured slots
 	failures    *prometheus.CounterVec
 	phases      *prometheus.HistogramVec
 	cycle       prometheus.Histogram
@@ -23,8 +25,10 @@ type metrics struct {
 	slots       *prometheus.GaugeVec
 	credentials *prometheus.CounterVec
 	waits       *prometheus.HistogramVec
+	retries     *prometheus.CounterVec
 	build       *prometheus.GaugeVec
 	held        prometheus.Gauge
+	stopped     prometheus.Gauge
 }
 
 // seconds are bucket bounds from an answer on the line to a slow flash erase.
@@ -38,6 +42,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "flashd_attempts_total", Help: "Attempts that have ended, by outcome.",
 		}, []string{"outcome"}),
+		bySlot: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "flashd_slot_attempts_total", Help: "Attempts that have ended, by configured slot and outcome. A fixture without configured slots has none.",
+		}, []string{"slot", "outcome"}),
+		fixture: map[string]bool{},
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "flashd_failures_total", Help: "Attempts that did not pass, by the phase they ended in, the kind of failure, and who is to blame: unit or rig.",
 		}, []string{"phase", "kind", "blame"}),
@@ -59,15 +67,21 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		waits: prometheus.NewHistogramVec(histogram(
 			"flashd_credential_request_duration_seconds", "Time until a request for credentials was answered, its retries included.",
 		), []string{"source"}),
+		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "flashd_credential_retries_total", Help: "Times that the source of credentials was not available and had to be asked again.",
+		}, []string{"source"}),
 		build: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "flashd_build_info", Help: "Always 1; the labels say which flashd writes which release.",
 		}, []string{"version", "goversion", "release"}),
 		held: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "flashd_line_held", Help: "1 while the line waits for something or has stopped, else 0.",
 		}),
+		stopped: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "flashd_line_stopped", Help: "1 once the line has stopped until flashd is started again, else 0.",
+		}),
 	}
-	reg.MustRegister(m.units, m.attempts, m.failures, m.phases, m.cycle,
-		m.written, m.slots, m.credentials, m.waits, m.build, m.held)
+	reg.MustRegister(m.units, m.attempts, m.bySlot, m.failures, m.phases, m.cycle, m.written,
+		m.slots, m.credentials, m.waits, m.retries, m.build, m.held, m.stopped)
 	m.startAtZero()
 	return m
 }
@@ -113,6 +127,18 @@ func (m *metrics) setSource(source string) {
 		m.credentials.WithLabelValues(source, result)
 	}
 	m.waits.WithLabelValues(source)
+	m.retries.WithLabelValues(source)
+}
+
+// setFixture makes the counts of the configured slots start at zero. No other
+// slot is counted by itself: paths that happen to be used are no closed list.
+func (m *metrics) setFixture(slots []Slot) {
+	for _, s := range slots {
+		m.fixture[s.Name] = true
+		for _, o := range jobs.Outcomes {
+			m.bySlot.WithLabelValues(s.Name, string(o))
+		}
+	}
 }
 
 // credentialResults is the list of what credentialResult returns.
@@ -126,6 +152,9 @@ func (m *metrics) setBuild(version, release string) {
 // attemptEnded counts an attempt, its verdict on the unit, and its failure.
 func (m *metrics) attemptEnded(a jobs.Attempt) {
 	m.attempts.WithLabelValues(string(a.Outcome)).Inc()
+	if m.fixture[a.Slot] {
+		m.bySlot.WithLabelValues(a.Slot, string(a.Outcome)).Inc()
+	}
 	switch a.Outcome {
 	case jobs.Pass:
 		m.units.WithLabelValues(string(a.Outcome)).Inc()
@@ -151,6 +180,9 @@ func (m *metrics) credentialRequest(source, result string, took time.Duration) {
 	m.credentials.WithLabelValues(source, result).Inc()
 	m.waits.WithLabelValues(source).Observe(took.Seconds())
 }
+
+// credentialRetry counts that the source of credentials is asked again.
+func (m *metrics) credentialRetry(source string) { m.retries.WithLabelValues(source).Inc() }
 
 // setSlots says how many slots are in each state. States not named have none.
 func (m *metrics) setSlots(count map[SlotState]int) {

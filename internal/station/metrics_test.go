@@ -16,6 +16,8 @@ func TestMetricsFollowConvention(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	m := newMetrics(reg)
 	m.setBuild("v1.2.3", "demo")
+	m.setSource("server")
+	m.setFixture([]Slot{{"1-1.1", "left"}})
 	m.phaseEnded("write", time.Second)
 	m.attemptEnded(jobs.Attempt{Outcome: jobs.Fail, Failure: &jobs.Failure{Phase: "write", Kind: "timeout", Blame: jobs.BlameUnit}})
 	m.credentialRequest("server", "ok", time.Second)
@@ -32,6 +34,7 @@ func TestMetricsStartAtZero(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	m := newMetrics(reg)
 	m.setSource("server")
+	m.setFixture([]Slot{{"1-1.1", "left"}})
 	want := `
 # HELP flashd_attempts_total Attempts that have ended, by outcome.
 # TYPE flashd_attempts_total counter
@@ -48,9 +51,22 @@ flashd_credential_requests_total{result="ok",source="server"} 0
 flashd_credential_requests_total{result="unauthorized",source="server"} 0
 flashd_credential_requests_total{result="unavailable",source="server"} 0
 flashd_credential_requests_total{result="unknown_unit",source="server"} 0
+# HELP flashd_credential_retries_total Times that the source of credentials was not available and had to be asked again.
+# TYPE flashd_credential_retries_total counter
+flashd_credential_retries_total{source="server"} 0
 # HELP flashd_line_held 1 while the line waits for something or has stopped, else 0.
 # TYPE flashd_line_held gauge
 flashd_line_held 0
+# HELP flashd_line_stopped 1 once the line has stopped until flashd is started again, else 0.
+# TYPE flashd_line_stopped gauge
+flashd_line_stopped 0
+# HELP flashd_slot_attempts_total Attempts that have ended, by configured slot and outcome. A fixture without configured slots has none.
+# TYPE flashd_slot_attempts_total counter
+flashd_slot_attempts_total{outcome="aborted",slot="left"} 0
+flashd_slot_attempts_total{outcome="error",slot="left"} 0
+flashd_slot_attempts_total{outcome="fail",slot="left"} 0
+flashd_slot_attempts_total{outcome="pass",slot="left"} 0
+flashd_slot_attempts_total{outcome="refused",slot="left"} 0
 # HELP flashd_slots Slots of the fixture, by state.
 # TYPE flashd_slots gauge
 flashd_slots{state="empty"} 0
@@ -65,8 +81,9 @@ flashd_units_total{outcome="fail"} 0
 flashd_units_total{outcome="pass"} 0
 `
 	err := testutil.GatherAndCompare(reg, strings.NewReader(want),
-		"flashd_attempts_total", "flashd_credential_requests_total",
-		"flashd_line_held", "flashd_slots", "flashd_units_total")
+		"flashd_attempts_total", "flashd_slot_attempts_total",
+		"flashd_credential_requests_total", "flashd_credential_retries_total",
+		"flashd_line_held", "flashd_line_stopped", "flashd_slots", "flashd_units_total")
 	if err != nil {
 		t.Error(err)
 	}
@@ -81,6 +98,25 @@ flashd_units_total{outcome="pass"} 0
 	}
 	if got := testutil.CollectAndCount(m.phases); got != len(Phases()) {
 		t.Errorf("%d phases, want %d", got, len(Phases()))
+	}
+}
+
+// Whatever paths units turn up at, only the configured slots are labels.
+func TestMetricsOfSlots(t *testing.T) {
+	m := newMetrics(prometheus.NewPedanticRegistry())
+	m.setFixture([]Slot{{"1-1.1", "left"}, {"1-1.2", "right"}})
+	series := testutil.CollectAndCount(m.bySlot)
+	for _, slot := range []string{"left", "left", "right", "1-7.3", ""} {
+		m.attemptEnded(jobs.Attempt{Slot: slot, Outcome: jobs.Error})
+	}
+	if got := testutil.ToFloat64(m.bySlot.WithLabelValues("left", "error")); got != 2 {
+		t.Errorf("left: %v errors, want 2", got)
+	}
+	if got := testutil.ToFloat64(m.attempts.WithLabelValues("error")); got != 5 {
+		t.Errorf("all: %v errors, want 5", got)
+	}
+	if got := testutil.CollectAndCount(m.bySlot); got != series {
+		t.Errorf("%d series, were %d", got, series)
 	}
 }
 
