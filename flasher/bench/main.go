@@ -1,0 +1,115 @@
+// Bench flashes the same release into the same simulated chips with flashd's
+// flasher and with other people's, and prints a table of what each took:
+//
+//	go run . [-only RE] [-slots 1,8,32,64] [-esptool NAME=DIR]...
+//
+// Every client is a process of its own, so that its CPU time and memory are
+// its own, and everything happens in real time: run it on an idle machine.
+// Each takes a pseudo terminal, but for esptool-js, which has RFC 2217.
+//
+// It is a module of its own to keep the other flasher out of flashd's go.mod.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+func main() {
+	if len(os.Args) == 3 { // this program as one of the clients
+		if run := inProcess[os.Args[1]]; run != nil {
+			exit(runJob(os.Args[2], run))
+		}
+	}
+	exit(compare())
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func compare() error {
+	only := flag.String("only", "", "run scenarios and clients whose `name` matches this expression only")
+	slots := flag.String("slots", "1,8,32,64", "how many units at once")
+	library := flag.String("esptool-js", "../stub/node_modules/esptool-js", "`DIR` of esptool-js; empty: leave it out")
+	var tools []client
+	flag.Func("esptool", "also run the esptool in `NAME=DIR`, with Debian's Python", func(s string) error {
+		name, dir, ok := strings.Cut(s, "=")
+		if !ok {
+			return errors.New("want NAME=DIR")
+		}
+		tools = append(tools, esptool(name, dir))
+		return nil
+	})
+	flag.Parse()
+	match, err := regexp.Compile(*only)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	release, err := newRelease(dir)
+	if err != nil {
+		return err
+	}
+	clients := []client{own("flashd"), own("espflasher")}
+	if *library != "" {
+		clients = append(clients, esptoolJS(*library))
+	}
+	clients = append(clients, tools...)
+
+	fmt.Println("| scenario | client | seconds | × bound | bytes | round trips | CPU s |")
+	fmt.Println("|---|---|--:|--:|--:|--:|--:|")
+	for _, s := range scenarios {
+		for _, c := range clients {
+			if !match.MatchString(s.name + " " + c.name) {
+				continue
+			}
+			m, err := s.run(ctx, release, c)
+			if err != nil {
+				return fmt.Errorf("%s: %s: %w", s.name, c.name, err)
+			}
+			bound := s.bound(release)
+			fmt.Printf("| %s | %s | %.2f | %.2f | %d | %d | %.2f |\n", s.name, c.name, m.seconds, m.seconds/bound, m.bytes, m.commands, m.cpu)
+		}
+	}
+	return manySlots(ctx, release, *slots)
+}
+
+// manySlots has flashd flash several units at once.
+func manySlots(ctx context.Context, r *release, counts string) error {
+	if counts == "" {
+		return nil
+	}
+	fmt.Println("\n| units at once | slowest unit, s | CPU s a unit | memory, MB |")
+	fmt.Println("|--:|--:|--:|--:|")
+	for field := range strings.SplitSeq(counts, ",") {
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			return fmt.Errorf("-slots: %w", err)
+		}
+		m, err := scenarios[0].runUnits(ctx, r, own("flashd"), n)
+		if err != nil {
+			return fmt.Errorf("%d units: %w", n, err)
+		}
+		fmt.Printf("| %d | %.2f | %.3f | %.0f |\n", n, m.slowest, m.cpu/float64(n), m.memory)
+	}
+	return nil
+}
