@@ -41,6 +41,7 @@ const (
 	OTAData  uint8 = 0x00
 	NVS      uint8 = 0x02
 	CoreDump uint8 = 0x03
+	NVSKeys  uint8 = 0x04
 	FAT      uint8 = 0x81
 	SPIFFS   uint8 = 0x82
 	LittleFS uint8 = 0x83

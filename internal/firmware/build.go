@@ -33,7 +33,7 @@ func (b *build) draft(name string, opts ImportOptions, nvs nvsText) (*draft, err
 		setFlashSize(segments, size)
 	}
 	segments = fillOTAData(segments)
-	d, err := newDraft(name, b.source, segments, nvs.text)
+	d, err := newDraft(name, b.source, segments, nvs)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"hoptech.co.nz/flashd/flasher"
+	"hoptech.co.nz/flashd/nvsgen"
 )
 
 // Demo makes a release for simulated units, called name, for the chip of that
@@ -17,14 +18,24 @@ import (
 // run it: its code is that of the running program, so that it compresses as
 // firmware does. Release.Demo says so.
 func Demo(imagesDir, name, chip string) (*Release, error) {
-	r, err := makeDemo(imagesDir, name, chip)
+	r, err := makeDemo(imagesDir, name, chip, false)
 	if err != nil {
 		return nil, fmt.Errorf("demo release %s: %w", name, err)
 	}
 	return r, nil
 }
 
-func makeDemo(imagesDir, name, chip string) (*Release, error) {
+// DemoEncrypted makes a demo release like [Demo] whose units get keys of their
+// own and encrypted NVS.
+func DemoEncrypted(imagesDir, name, chip string) (*Release, error) {
+	r, err := makeDemo(imagesDir, name, chip, true)
+	if err != nil {
+		return nil, fmt.Errorf("demo release %s: %w", name, err)
+	}
+	return r, nil
+}
+
+func makeDemo(imagesDir, name, chip string, encrypted bool) (*Release, error) {
 	if err := checkNew(imagesDir, name); err != nil {
 		return nil, err
 	}
@@ -32,11 +43,11 @@ func makeDemo(imagesDir, name, chip string) (*Release, error) {
 	if err != nil {
 		return nil, err
 	}
-	segments, err := demoSegments(target)
+	segments, err := demoSegments(target, encrypted)
 	if err != nil {
 		return nil, err
 	}
-	d, err := newDraft(name, "demo", segments, []byte(defaultTemplate))
+	d, err := newDraft(name, "demo", segments, nvsText{text: []byte(defaultTemplate), encrypted: encrypted})
 	if err != nil {
 		return nil, err
 	}
@@ -44,12 +55,15 @@ func makeDemo(imagesDir, name, chip string) (*Release, error) {
 	return d.save(imagesDir)
 }
 
-func demoSegments(chip *flasher.Chip) ([]Segment, error) {
+func demoSegments(chip *flasher.Chip, encrypted bool) ([]Segment, error) {
 	code, err := newDemoCode()
 	if err != nil {
 		return nil, err
 	}
 	table := demoTable(chip)
+	if encrypted {
+		table = withKeys(table)
+	}
 	data, err := table.MarshalBinary()
 	if err != nil {
 		return nil, err
@@ -89,6 +103,16 @@ func demoTable(chip *flasher.Chip) flasher.PartitionTable {
 		{Type: flasher.DataPartition, SubType: flasher.SPIFFS, Offset: spiffs, Size: dataSize, Label: "spiffs"},
 		{Type: flasher.DataPartition, SubType: flasher.CoreDump, Offset: spiffs + dataSize, Size: 0x10000, Label: "coredump"},
 	}
+}
+
+// withKeys makes room for NVS keys at the end of the file system.
+func withKeys(table flasher.PartitionTable) flasher.PartitionTable {
+	files := &table[4]
+	files.Size -= nvsgen.KeysSize
+	return append(table, flasher.Partition{
+		Type: flasher.DataPartition, SubType: flasher.NVSKeys,
+		Offset: uint32(files.End()), Size: nvsgen.KeysSize, Label: "nvs_keys",
+	})
 }
 
 // demoCode gives out bytes that compress as firmware does.

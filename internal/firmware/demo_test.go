@@ -19,7 +19,7 @@ func TestDemo(t *testing.T) {
 			if !r.Demo || r.Chip != chip.Name || r.Source != "demo" || r.Project != "gateway-demo" || r.Version != "1.0.0" {
 				t.Errorf("%+v", r)
 			}
-			if r.NVS != (firmware.NVSPartition{Label: "nvs", Offset: 0x9000, Size: 0x5000}) {
+			if r.NVS != (firmware.Partition{Label: "nvs", Offset: 0x9000, Size: 0x5000}) {
 				t.Errorf("NVS partition %+v", r.NVS)
 			}
 			var places []string

@@ -4,6 +4,6 @@
 // [Import] makes a release of what a build left behind, [Load] reads one for
 // the station. Both run the same checks on every image, the partition table,
 // the layout and the NVS template, so that a bad release stops the station
-// before any unit is touched. [Release.NVSImage] makes a unit's NVS partition
+// before any unit is touched. [Release.Personal] makes a unit's NVS partition
 // from the template.
 package firmware

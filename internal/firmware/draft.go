@@ -18,12 +18,12 @@ type draft struct {
 
 // newDraft checks the segments and the template and describes them. It names
 // each segment after its place.
-func newDraft(name, source string, segments []Segment, text []byte) (*draft, error) {
-	l, err := newLayout(segments)
+func newDraft(name, source string, segments []Segment, nvs nvsText) (*draft, error) {
+	l, err := newLayout(segments, nvs.encrypted)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := newTemplate(text, defaultNamespace, int(l.nvs.Size)); err != nil {
+	if _, err := newTemplate(nvs.text, defaultNamespace, int(l.nvs.Size)); err != nil {
 		return nil, fmt.Errorf("%s: %w", templateName, err)
 	}
 	m := &manifest{
@@ -31,7 +31,8 @@ func newDraft(name, source string, segments []Segment, text []byte) (*draft, err
 		Source: source, Imported: time.Now().UTC().Truncate(time.Second),
 		NVS: manifestNVS{
 			Label: l.nvs.Label, Offset: address(l.nvs.Offset), Size: int(l.nvs.Size),
-			Namespace: defaultNamespace, Template: templateName, TemplateSHA256: hexSHA256(text),
+			Namespace: defaultNamespace, Template: templateName, TemplateSHA256: hexSHA256(nvs.text),
+			Encrypted: nvs.encrypted,
 		},
 	}
 	if about := l.app.App; about != nil {
@@ -45,7 +46,7 @@ func newDraft(name, source string, segments []Segment, text []byte) (*draft, err
 			Size: len(s.Data), SHA256: hexSHA256(s.Data),
 		})
 	}
-	return &draft{manifest: m, segments: segments, template: text}, nil
+	return &draft{manifest: m, segments: segments, template: nvs.text}, nil
 }
 
 var notInFileNames = regexp.MustCompile(`[^A-Za-z0-9._-]|^[._-]`)

@@ -22,6 +22,9 @@ type ImportOptions struct {
 	// is nvs.csv in the build's folder, or one that sets mqtt_user, mqtt_pass
 	// and provisioned in namespace gateway.
 	Template string
+	// NVSEncrypted has every unit get keys of its own and an encrypted NVS
+	// partition.
+	NVSEncrypted bool
 }
 
 // Import makes the release called name of the build in dir: a build folder of
@@ -60,10 +63,14 @@ func importBuild(imagesDir, name, dir string, opts ImportOptions) (*Release, err
 	if err != nil {
 		return nil, err
 	}
+	if err := checkNVSConfig(root, opts.NVSEncrypted); err != nil {
+		return nil, err
+	}
 	nvs, err := chooseTemplate(root, opts.Template)
 	if err != nil {
 		return nil, err
 	}
+	nvs.encrypted = opts.NVSEncrypted
 	d, err := b.draft(name, opts, nvs)
 	if err != nil {
 		return nil, err
@@ -123,10 +130,11 @@ func noBuild(root *os.Root) error {
 	return errors.New("there is no build here: want flasher_args.json (ESP-IDF), bootloader.bin with partitions.bin and firmware.bin (PlatformIO), or manifest.json (ESP Web Tools)")
 }
 
-// nvsText is an NVS template before it is checked.
+// nvsText is what units get as NVS, before it is checked.
 type nvsText struct {
-	text []byte
-	own  bool // written for this firmware, not the default
+	text      []byte // the template
+	own       bool   // written for this firmware, not the default
+	encrypted bool
 }
 
 // chooseTemplate returns the template at path, or the one that the build
@@ -134,11 +142,11 @@ type nvsText struct {
 func chooseTemplate(root *os.Root, path string) (nvsText, error) {
 	if path != "" {
 		text, err := os.ReadFile(path)
-		return nvsText{text, true}, err
+		return nvsText{text: text, own: true}, err
 	}
 	text, err := readFile(root, templateName, maxTemplate)
 	if errors.Is(err, os.ErrNotExist) {
-		return nvsText{[]byte(defaultTemplate), false}, nil
+		return nvsText{text: []byte(defaultTemplate)}, nil
 	}
-	return nvsText{text, true}, err
+	return nvsText{text: text, own: true}, err
 }

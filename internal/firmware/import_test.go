@@ -38,7 +38,7 @@ func TestImport(t *testing.T) {
 				t.Fatal(err)
 			}
 			if r.Name != "gateway-1.4.2" || r.Source != tt.source || r.Chip != tt.chip || r.Demo ||
-				r.Project != "gateway-demo" || r.Version != "1.0.0" || r.FlashSize != flashSize(tt.chip) || r.NVS != (firmware.NVSPartition{Label: "nvs", Offset: 0x9000, Size: 0x5000}) {
+				r.Project != "gateway-demo" || r.Version != "1.0.0" || r.FlashSize != flashSize(tt.chip) || r.NVS != (firmware.Partition{Label: "nvs", Offset: 0x9000, Size: 0x5000}) {
 				t.Errorf("%+v", r)
 			}
 			sameSegments(t, want, r.Segments)

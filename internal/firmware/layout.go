@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"hoptech.co.nz/flashd/flasher"
+	"hoptech.co.nz/flashd/nvsgen"
 )
 
 // minNVS is the least that NVS works with: two pages and a spare one
@@ -28,11 +29,13 @@ type layout struct {
 	table       flasher.PartitionTable
 	tableOffset uint32
 	nvs         flasher.Partition
+	keys        *flasher.Partition // of the NVS; nil if that is plain
 }
 
 // newLayout checks all that can be known of segments without a chip: see the
-// README in firmware-images. It sorts them by offset.
-func newLayout(segments []Segment) (*layout, error) {
+// README in firmware-images. It sorts them by offset. With encrypted there has
+// to be a partition for NVS keys.
+func newLayout(segments []Segment, encrypted bool) (*layout, error) {
 	slices.SortFunc(segments, func(a, b Segment) int { return cmp.Compare(a.Offset, b.Offset) })
 	if err := checkApart(segments); err != nil {
 		return nil, err
@@ -47,6 +50,11 @@ func newLayout(segments []Segment) (*layout, error) {
 	var err error
 	if l.nvs, err = nvsPartition(l.table); err != nil {
 		return nil, err
+	}
+	if encrypted {
+		if l.keys, err = keysPartition(l.table); err != nil {
+			return nil, err
+		}
 	}
 	if err := l.checkFits(segments); err != nil {
 		return nil, err
@@ -145,6 +153,23 @@ func nvsPartition(table flasher.PartitionTable) (flasher.Partition, error) {
 	return p, nil
 }
 
+// keysPartition returns the partition for the keys of encrypted NVS: the first
+// of its kind, as the firmware looks for it (esp-idf
+// components/nvs_sec_provider/nvs_sec_provider.c).
+func keysPartition(table flasher.PartitionTable) (*flasher.Partition, error) {
+	i := slices.IndexFunc(table, func(p flasher.Partition) bool {
+		return p.Type == flasher.DataPartition && p.SubType == flasher.NVSKeys
+	})
+	if i < 0 {
+		return nil, fmt.Errorf("the partition table has no nvs_keys partition (type data, subtype nvs_keys), where encrypted NVS has its keys: add one of %d bytes; "+
+			"the HMAC scheme does without, but wants a key burnt into an eFuse, and flashd burns none", nvsgen.KeysSize)
+	}
+	if p := table[i]; p.Size < nvsgen.KeysSize {
+		return nil, fmt.Errorf("partition %s has %d bytes: the keys of encrypted NVS need at least %d", p, p.Size, nvsgen.KeysSize)
+	}
+	return &table[i], nil
+}
+
 // checkFits checks the partitions and segments against the flash size.
 func (l *layout) checkFits(segments []Segment) error {
 	tableEnd := uint64(l.tableOffset) + flasher.SectorSize
@@ -192,6 +217,9 @@ func (l *layout) place(s Segment) error {
 func (l *layout) partitionOf(s Segment) (flasher.Partition, error) {
 	if uint64(s.Offset) < l.nvs.End() && sectorEnd(s) > uint64(l.nvs.Offset) {
 		return l.nvs, fmt.Errorf("%s writes over the partition %s that is for credentials: leave it out, and put what it holds into nvs.csv", segmentText(s), l.nvs)
+	}
+	if k := l.keys; k != nil && uint64(s.Offset) < k.End() && sectorEnd(s) > uint64(k.Offset) {
+		return *k, fmt.Errorf("%s writes over the partition %s that is for each unit's own keys: leave it out", segmentText(s), k)
 	}
 	i := slices.IndexFunc(l.table, func(p flasher.Partition) bool {
 		return p.Offset <= s.Offset && uint64(s.Offset) < p.End()

@@ -19,6 +19,7 @@ type Summary struct {
 	Imported  time.Time `json:"imported"`
 	Bytes     int       `json:"bytes"` // of all segments
 	Demo      bool      `json:"demo"`
+	Encrypted bool      `json:"nvs_encrypted"`
 	Digest    string    `json:"digest"`
 	Problem   string    `json:"problem,omitempty"` // why the manifest cannot be read; all else but Name is empty then
 }
@@ -53,7 +54,7 @@ func summarize(dir, name string) Summary {
 	}
 	s := Summary{
 		Name: name, Chip: m.Chip, FlashSize: m.FlashSize, Project: m.Project, Version: m.Version,
-		Source: m.Source, Imported: m.Imported, Demo: m.Demo, Digest: digest,
+		Source: m.Source, Imported: m.Imported, Demo: m.Demo, Encrypted: m.NVS.Encrypted, Digest: digest,
 	}
 	for _, ms := range m.Segments {
 		s.Bytes += ms.Size

@@ -57,6 +57,7 @@ type manifestNVS struct {
 	Namespace      string  `json:"namespace"` // of the credentials
 	Template       string  `json:"template"`  // beside the manifest
 	TemplateSHA256 string  `json:"template_sha256"`
+	Encrypted      bool    `json:"encrypted,omitempty"` // with keys of each unit's own, in the nvs_keys partition
 }
 
 // address is a flash address, written as people write them: "0x9000".

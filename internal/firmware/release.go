@@ -33,8 +33,9 @@ type Release struct {
 	// run on, as major·100 + minor. A MaxRevision of 65535 is no bound.
 	MinRevision, MaxRevision uint16
 
-	Segments []Segment // in the order of their offsets; none touches the NVS partition
-	NVS      NVSPartition
+	Segments []Segment  // in the order of their offsets; none touches what follows
+	NVS      Partition  // where a unit's credentials go
+	NVSKeys  *Partition // where the keys go that its NVS is encrypted with; nil: it is plain
 
 	// Digest is the SHA-256 of the manifest in hex. The manifest holds the
 	// hash of every file, so it stands for the release in records.
@@ -51,8 +52,8 @@ type Segment struct {
 	SHA256 string // of Data, in hex
 }
 
-// NVSPartition is the partition that a unit's credentials go to.
-type NVSPartition struct {
+// Partition is one that each unit gets a content of its own for.
+type Partition struct {
 	Label  string
 	Offset uint32 // in flash, bytes
 	Size   int    // bytes
@@ -105,7 +106,7 @@ func load(dir, name string) (*Release, error) {
 	r := &Release{
 		Name: m.Name, Chip: m.Chip, FlashSize: m.FlashSize, Project: m.Project, Version: m.Version,
 		Source: m.Source, Imported: m.Imported, Demo: m.Demo,
-		NVS:    NVSPartition{Label: m.NVS.Label, Offset: uint32(m.NVS.Offset), Size: m.NVS.Size},
+		NVS:    Partition{Label: m.NVS.Label, Offset: uint32(m.NVS.Offset), Size: m.NVS.Size},
 		Digest: digest,
 	}
 	for _, ms := range m.Segments {
@@ -131,11 +132,14 @@ func load(dir, name string) (*Release, error) {
 // checkAgainst checks the layout of the segments, and that it is what the
 // manifest says.
 func (r *Release) checkAgainst(m *manifest) error {
-	l, err := newLayout(r.Segments)
+	l, err := newLayout(r.Segments, m.NVS.Encrypted)
 	if err != nil {
 		return err
 	}
 	r.MinRevision, r.MaxRevision = l.revisions()
+	if k := l.keys; k != nil {
+		r.NVSKeys = &Partition{Label: k.Label, Offset: k.Offset, Size: int(k.Size)}
+	}
 	switch {
 	case l.chip.Name != r.Chip:
 		return fmt.Errorf("the images are for the %s, but the manifest says %s", l.chip.Name, r.Chip)

@@ -167,21 +167,6 @@ func find(entries []nvsgen.Entry, namespace, key string) nvsgen.Value {
 	return entries[i].Value
 }
 
-// NVSImage returns the NVS partition of one unit, exactly NVS.Size bytes. Every
-// placeholder of the template needs a value; others are ignored. Errors name
-// row, key and placeholder, never a value.
-func (r *Release) NVSImage(v Values) ([]byte, error) {
-	entries, err := r.template.entries(v)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", templateName, err)
-	}
-	data, err := nvsgen.Generate(entries, r.NVS.Size, nil)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", templateName, err)
-	}
-	return data, nil
-}
-
 // Uses returns the placeholders that the release's template fills in: what the
 // source of credentials has to know.
 func (r *Release) Uses() []string { return slices.Clone(r.template.uses) }

@@ -35,14 +35,14 @@ func imported(t *testing.T, template string) *firmware.Release {
 
 func nvsEntries(t *testing.T, r *firmware.Release, v firmware.Values) map[string]nvsgen.Value {
 	t.Helper()
-	data, err := r.NVSImage(v)
+	own, err := r.Personal(v)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(data) != r.NVS.Size {
-		t.Fatalf("%d bytes, want %d", len(data), r.NVS.Size)
+	if len(own.NVS) != r.NVS.Size || own.Keys != nil {
+		t.Fatalf("%d bytes and %d of keys, want %d and none", len(own.NVS), len(own.Keys), r.NVS.Size)
 	}
-	p, err := nvsgen.Parse(data)
+	p, err := nvsgen.Parse(own.NVS)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func nvsEntries(t *testing.T, r *firmware.Release, v firmware.Values) map[string
 	return got
 }
 
-func TestNVSImage(t *testing.T) {
+func TestPersonal(t *testing.T) {
 	_, r := demo(t, "esp32s3")
 	want := map[string]nvsgen.Value{
 		"gateway/mqtt_user":   nvsgen.Text(unit["mqtt_user"]),
@@ -68,7 +68,7 @@ func TestNVSImage(t *testing.T) {
 	}
 }
 
-func TestNVSImageOfOwnTemplate(t *testing.T) {
+func TestPersonalOfOwnTemplate(t *testing.T) {
 	r := imported(t, goodTemplate+"url,data,string,mqtts://${mqtt_host}:${mqtt_port}/${device_id}\nport,data,u16,${mqtt_port}\n"+
 		"wifi,namespace,,\nssid,data,string,$office$\n")
 	want := map[string]nvsgen.Value{
@@ -88,7 +88,7 @@ func TestNVSImageOfOwnTemplate(t *testing.T) {
 }
 
 // Errors about one unit say what is wrong without saying a secret.
-func TestNVSImageErrors(t *testing.T) {
+func TestPersonalErrors(t *testing.T) {
 	r := imported(t, goodTemplate+"port,data,u16,${mqtt_port}\nid,data,hex2bin,${device_id}\n")
 	tests := []struct {
 		name, placeholder, value, want string
@@ -104,7 +104,7 @@ func TestNVSImageErrors(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			v := firmware.Values{"device_id": "A1B2C3D4E5F6", "mqtt_user": "user", "mqtt_pass": "hush-hush", "mqtt_port": "8883"}
 			v[tt.placeholder] = tt.value
-			_, err := r.NVSImage(v)
+			_, err := r.Personal(v)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("error %v, want %q", err, tt.want)
 			}

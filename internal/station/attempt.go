@@ -26,8 +26,8 @@ type attempt struct {
 	dev      *flasher.Device
 	bound    atomic.Pointer[hotplug.Device] // what must stay in the slot; nil: it may leave and come back
 	decision jobs.Decision
-	errand   *errand // fetches the unit's credentials
-	nvs      *flasher.Packed
+	errand   *errand           // fetches the unit's credentials
+	own      []*flasher.Packed // what only this unit gets, packed
 	helpers  sync.WaitGroup
 
 	result jobs.Result

@@ -3,14 +3,17 @@ package station
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"hoptech.co.nz/flashd/flasher"
 	"hoptech.co.nz/flashd/internal/firmware"
+	"hoptech.co.nz/flashd/nvsgen"
 )
 
-// samePartition makes sure that the NVS partition of a unit whose firmware
-// stays is where this release has it: else the write would hit something else.
-func (a *attempt) samePartition(ctx context.Context) error {
+// sameLayout makes sure that what is the unit's own has the place in a unit
+// whose firmware stays that it has in this release: else the write would hit
+// something else, or the firmware would not find it.
+func (a *attempt) sameLayout(ctx context.Context) error {
 	raw, err := a.dev.ReadFlash(ctx, a.plan.table, flasher.PartitionTableSize, nil)
 	if err != nil {
 		return err
@@ -19,21 +22,49 @@ func (a *attempt) samePartition(ctx context.Context) error {
 	if err != nil {
 		return &fault{kindOtherLayout, err}
 	}
-	nvs := a.Release.NVS
-	p, ok := table.Find(nvs.Label)
-	if !ok || p.Offset != nvs.Offset || int(p.Size) != nvs.Size {
-		return &fault{kindOtherLayout, fmt.Errorf("the unit's partition table has no %q of %#x bytes at %#x", nvs.Label, nvs.Size, nvs.Offset)}
+	own := []firmware.Partition{a.Release.NVS}
+	if a.Release.NVSKeys != nil {
+		own = append(own, *a.Release.NVSKeys)
+	}
+	for _, want := range own {
+		p, ok := table.Find(want.Label)
+		if !ok || p.Offset != want.Offset || int(p.Size) != want.Size {
+			return &fault{kindOtherLayout, fmt.Errorf("the unit's partition table has no %q of %#x bytes at %#x", want.Label, want.Size, want.Offset)}
+		}
+	}
+	if a.Release.NVSKeys == nil {
+		return a.noKeys(ctx, table)
 	}
 	return nil
 }
 
-// personalize gives the unit its own NVS partition.
+// noKeys refuses a unit that has NVS keys. Its firmware, which stays, would
+// erase the plain partition of this release.
+func (a *attempt) noKeys(ctx context.Context, table flasher.PartitionTable) error {
+	i := slices.IndexFunc(table, func(p flasher.Partition) bool {
+		return p.Type == flasher.DataPartition && p.SubType == flasher.NVSKeys
+	})
+	if i < 0 {
+		return nil
+	}
+	raw, err := a.dev.ReadFlash(ctx, table[i].Offset, nvsgen.KeysSize, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := nvsgen.ParseKeys(raw); err == nil {
+		return &fault{kindOtherLayout, fmt.Errorf("the unit has keys in its partition %s, and release %s does not encrypt NVS", table[i], a.Release.Name)}
+	}
+	return nil
+}
+
+// personalize writes what is the unit's own: the keys of its NVS, if that is
+// encrypted, and its NVS partition. Both are new each time.
 func (a *attempt) personalize(ctx context.Context) error {
 	secrets, err := a.errand.wait(ctx)
 	if err != nil {
 		return err
 	}
-	image, err := a.Release.NVSImage(firmware.Values{
+	own, err := a.Release.Personal(firmware.Values{
 		firmware.DeviceID: secrets.DeviceID,
 		firmware.MQTTUser: secrets.MQTTUser,
 		firmware.MQTTPass: secrets.MQTTPassword.Reveal(),
@@ -43,18 +74,35 @@ func (a *attempt) personalize(ctx context.Context) error {
 	if err != nil {
 		return &fault{kindTemplate, err}
 	}
-	if a.nvs, err = flasher.Pack(a.Release.NVS.Label, a.Release.NVS.Offset, image); err != nil {
+	if a.own, err = packOwn(a.Release, own); err != nil {
 		return err
 	}
 	// These secrets are this MAC's and no other's.
 	if err := a.dev.ConfirmMAC(ctx); err != nil {
 		return err
 	}
-	if err := a.dev.WriteFlash(ctx, a.nvs, nil); err != nil {
-		return err
+	if own.Keys != nil {
+		if err := a.escrow.keep(secrets.DeviceID, own.Keys); err != nil {
+			return &fault{kindEscrow, err}
+		}
 	}
-	a.countWritten(a.nvs)
+	for _, p := range a.own {
+		if err := a.dev.WriteFlash(ctx, p, nil); err != nil {
+			return err
+		}
+		a.countWritten(p)
+	}
 	return nil
 }
 
-func (a *attempt) verifyNVS(ctx context.Context) error { return a.verified(ctx, a.nvs) }
+// packOwn makes ready what is the unit's own, in the order of writing.
+func packOwn(r *firmware.Release, own firmware.Personal) ([]*flasher.Packed, error) {
+	nvs, err := flasher.Pack(r.NVS.Label, r.NVS.Offset, own.NVS)
+	if err != nil || own.Keys == nil {
+		return []*flasher.Packed{nvs}, err
+	}
+	keys, err := flasher.Pack(r.NVSKeys.Label, r.NVSKeys.Offset, own.Keys)
+	return []*flasher.Packed{keys, nvs}, err
+}
+
+func (a *attempt) verifyNVS(ctx context.Context) error { return a.verifyAll(ctx, a.own) }

@@ -17,6 +17,7 @@ const (
 	kindBusy          = "busy"          // the same unit is in another slot
 	kindOtherLayout   = "other_layout"  // the partition table is not this release's
 	kindTemplate      = "template"      // the NVS template does not work for this unit
+	kindEscrow        = "escrow"        // the unit's NVS keys cannot be kept
 	kindStore         = "store"         // the record cannot be written
 	kindStopped       = "stopped"       // flashd was stopped
 	kindSilent        = "silent"        // the unit did not start
@@ -32,7 +33,7 @@ const (
 
 // Kinds returns every word that can stand as the kind of a failure.
 func Kinds() []string {
-	kinds := []string{kindAlreadyDone, kindBusy, kindOtherLayout, kindTemplate, kindStore, kindStopped, kindSilent,
+	kinds := []string{kindAlreadyDone, kindBusy, kindOtherLayout, kindTemplate, kindEscrow, kindStore, kindStopped, kindSilent,
 		kindWrongID, kindUnprovisioned, kindUnauthorized, kindUnavailable, kindUnknownUnit, kindBadAnswer, kindPort, kindOther}
 	for _, k := range flasher.Kinds {
 		kinds = append(kinds, string(k))
@@ -129,6 +130,7 @@ var rules = []rule{
 	{kind: kindPort, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Let go of the port in the other program, or call the engineer."},
 	{kind: kindStore, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Look for a full or failing disk, then start flashd again."},
 	{kind: kindTemplate, outcome: jobs.Error, blame: jobs.BlameRig, hint: hintEngineer},
+	{kind: kindEscrow, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Look at the folder that nvs.key_escrow_dir names, then start flashd again."},
 	{kind: kindUnauthorized, outcome: jobs.Error, blame: jobs.BlameRig, says: "The config server refuses this station's token.", hint: "Give the station a valid token, then start flashd again."},
 	{kind: kindUnavailable, outcome: jobs.Error, blame: jobs.BlameRig, says: "The config server does not answer.", hint: hintEngineer},
 	{kind: kindUnknownUnit, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Put the board aside until it has credentials."},
@@ -198,7 +200,7 @@ func sentence(s string) string {
 // stopsLine reports whether the next unit would meet the same failure, so that
 // none is begun.
 func stopsLine(kind string) bool {
-	return kind == kindUnauthorized || kind == kindStore || kind == kindTemplate
+	return kind == kindUnauthorized || kind == kindStore || kind == kindTemplate || kind == kindEscrow
 }
 
 // portFault is for a port that cannot be opened although it is there.

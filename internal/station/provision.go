@@ -142,7 +142,7 @@ func (a *attempt) ledger(context.Context) error {
 	return nil
 }
 
-// writesFirmware reports whether more than the NVS partition is written.
+// writesFirmware reports whether more is written than what is the unit's own.
 func (a *attempt) writesFirmware() bool { return a.decision.Verdict != jobs.ReworkNVS }
 
 // attach makes the flash ready: stub, baud rate, size.
@@ -157,7 +157,7 @@ func (a *attempt) attach(ctx context.Context) error {
 		return &fault{string(flasher.TooLarge), fmt.Errorf("the unit has %d MB of flash, release %s needs %d MB", size>>20, a.Release.Name, a.Release.FlashSize>>20)}
 	}
 	if !a.writesFirmware() {
-		return a.samePartition(ctx)
+		return a.sameLayout(ctx)
 	}
 	return nil
 }
@@ -199,20 +199,15 @@ func (a *attempt) countWritten(s *flasher.Packed) {
 }
 
 // verify has the chip say that it holds the release.
-func (a *attempt) verify(ctx context.Context) error {
-	for _, s := range a.plan.segments {
-		if err := a.verified(ctx, s); err != nil {
+func (a *attempt) verify(ctx context.Context) error { return a.verifyAll(ctx, a.plan.segments) }
+
+func (a *attempt) verifyAll(ctx context.Context, segments []*flasher.Packed) error {
+	for _, s := range segments {
+		if err := a.dev.Verify(ctx, s); err != nil {
 			return err
 		}
+		a.result.Verified = append(a.result.Verified, jobs.Region{Name: s.Name, Offset: s.Offset, Size: s.Size})
 	}
-	return nil
-}
-
-func (a *attempt) verified(ctx context.Context, s *flasher.Packed) error {
-	if err := a.dev.Verify(ctx, s); err != nil {
-		return err
-	}
-	a.result.Verified = append(a.result.Verified, jobs.Region{Name: s.Name, Offset: s.Offset, Size: s.Size})
 	return nil
 }
 

@@ -270,6 +270,12 @@ func (b *bench) provisioned(unit *espsim.Chip, id string) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	b.hasCredentials(p, id)
+}
+
+// hasCredentials checks what a unit's NVS partition says.
+func (b *bench) hasCredentials(p *nvsgen.Partition, id string) {
+	b.Helper()
 	want := []nvsgen.Entry{
 		nvsgen.String("gateway", "mqtt_user", id),
 		nvsgen.String("gateway", "mqtt_pass", password(b.T, id)),

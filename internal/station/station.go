@@ -28,6 +28,7 @@ type Config struct {
 	Slots     []Slot        // in fixture order; none: every device is a slot of its own
 	Flasher   FlasherConfig // how to talk to chips
 	BootCheck BootCheck
+	KeyEscrow string                // folder that gets a copy of each unit's NVS keys; "": they are in the unit alone
 	Retries   int                   // how often an attempt is begun again by itself where that may help
 	Units     int                   // stop after that many finished units; 0: never
 	Grace     time.Duration         // what running attempts get when the station is stopped
@@ -58,6 +59,7 @@ type BootCheck struct {
 type Station struct {
 	Config
 	plan    plan // the release made ready for the wire
+	escrow  escrow
 	metrics *metrics
 	board   *board // what people see
 	quota   *quota // how many more units to do
@@ -71,12 +73,17 @@ func New(cfg Config) (*Station, error) {
 	if err != nil {
 		return nil, fmt.Errorf("release %s: %w", cfg.Release.Name, err)
 	}
+	escrow, err := openEscrow(cfg.KeyEscrow)
+	if err != nil {
+		return nil, err
+	}
 	if cfg.Registry == nil {
 		cfg.Registry = prometheus.NewRegistry()
 	}
 	s := &Station{
 		Config:  cfg,
 		plan:    plan,
+		escrow:  escrow,
 		metrics: newMetrics(cfg.Registry),
 		quota:   newQuota(cfg.Units),
 		halt:    halt{set: make(chan struct{})},

@@ -1,0 +1,411 @@
+package station_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"hoptech.co.nz/flashd/flasher/espsim"
+	"hoptech.co.nz/flashd/internal/firmware"
+	"hoptech.co.nz/flashd/internal/station"
+	"hoptech.co.nz/flashd/jobs"
+	"hoptech.co.nz/flashd/nvsgen"
+)
+
+// encryptedRelease is a demo release whose units get encrypted NVS.
+var encryptedRelease = sync.OnceValues(func() (*firmware.Release, error) {
+	dir, err := tempDir()
+	if err != nil {
+		return nil, err
+	}
+	return firmware.DemoEncrypted(dir, "encrypted", "esp32s3")
+})
+
+// secretBench is a bench for units with encrypted NVS.
+type secretBench struct {
+	*bench
+	release *firmware.Release
+	escrow  string // folder of the keys; "" if none is kept
+	keys    [][]byte
+}
+
+// onSecretBench runs a test with a station for units with encrypted NVS, and
+// checks after it that none of the keys it has met are anywhere but where they
+// belong.
+func onSecretBench(t *testing.T, withEscrow bool, test func(*secretBench)) {
+	t.Helper()
+	r, err := encryptedRelease()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, state := t.TempDir(), t.TempDir()
+	escrow := ""
+	if withEscrow {
+		escrow = filepath.Join(dir, "keys")
+		if err := os.Mkdir(escrow, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := &secretBench{release: r, escrow: escrow}
+	synctest.Test(t, func(t *testing.T) {
+		s.bench = newBench(t, filepath.Join(state, "jobs.db"), r, func(cfg *station.Config) { cfg.KeyEscrow = escrow })
+		defer s.checkNoSecrets()
+		defer s.checkNoKeys()
+		func() {
+			defer s.shutDown()
+			test(s)
+		}()
+		record, err := os.ReadFile(filepath.Join(state, "jobs.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.searchKeys("record", record)
+	})
+}
+
+// checkNoKeys looks for keys in what people and machines get to see.
+func (s *secretBench) checkNoKeys() {
+	s.Helper()
+	view, err := json.Marshal(s.View())
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.searchKeys("log", s.log.Bytes())
+	s.searchKeys("view", view)
+}
+
+// searchKeys looks for halves of keys in every way that Go prints them.
+func (s *secretBench) searchKeys(where string, text []byte) {
+	s.Helper()
+	if len(s.keys) == 0 {
+		s.Fatal("no keys were met: the search proves nothing")
+	}
+	for _, keys := range s.keys {
+		for key := range slices.Chunk(keys[:64], 16) {
+			for _, form := range []string{
+				string(key), hex.EncodeToString(key), strings.ToUpper(hex.EncodeToString(key)),
+				strings.Trim(fmt.Sprint(key), "[]"), strings.Trim(fmt.Sprintf("%#v", key), "[]byte{}"), fmt.Sprintf("% x", key),
+				base64.StdEncoding.EncodeToString(key[:15]), fmt.Sprintf("%q", key),
+			} {
+				if bytes.Contains(text, []byte(form)) {
+					s.Errorf("a key is in the %s", where)
+				}
+			}
+		}
+	}
+}
+
+// keysOf returns the keys partition of a unit, and remembers it as a secret.
+func (s *secretBench) keysOf(unit *espsim.Chip) []byte {
+	s.Helper()
+	at := int(s.release.NVSKeys.Offset)
+	raw := unit.Flash().Bytes()[at : at+nvsgen.KeysSize]
+	if _, err := nvsgen.ParseKeys(raw); err != nil {
+		s.Fatal(err)
+	}
+	s.keys = append(s.keys, raw)
+	return raw
+}
+
+// encrypted checks that a unit has its credentials in an NVS partition that its
+// own keys open, and returns those.
+func (s *secretBench) encrypted(unit *espsim.Chip, id string) (keys []byte) {
+	s.Helper()
+	raw := s.keysOf(unit)
+	opens, err := nvsgen.ParseKeys(raw)
+	if err != nil {
+		s.Fatal(err)
+	}
+	nvs := s.release.NVS
+	image := unit.Flash().Bytes()[nvs.Offset : int(nvs.Offset)+nvs.Size]
+	if bytes.Contains(image, []byte("mqtt_user")) {
+		s.Error("NVS is not encrypted")
+	}
+	p, err := nvsgen.ParseEncrypted(image, opens)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if !p.Untouched {
+		s.Errorf("the firmware would have to repair it: %v", p.Problems)
+	}
+	s.hasCredentials(p, id)
+	return raw
+}
+
+// escrowed checks that the folder holds these units' keys and nothing else.
+func (s *secretBench) escrowed(want map[string][]byte) {
+	s.Helper()
+	entries, err := os.ReadDir(s.escrow)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if len(entries) != len(want) {
+		s.Errorf("%d files in the folder of keys, want %d: %v", len(entries), len(want), entries)
+	}
+	for id, keys := range want {
+		path := filepath.Join(s.escrow, id+".bin")
+		got, err := os.ReadFile(path)
+		if err != nil {
+			s.Error(err)
+			continue
+		}
+		if !bytes.Equal(got, keys) {
+			s.Errorf("%s.bin does not hold the keys of the unit", id)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+			s.Errorf("%s.bin: %v, %v", id, info.Mode(), err)
+		}
+	}
+}
+
+func TestEncryptedUnits(t *testing.T) {
+	for _, withEscrow := range []bool{true, false} {
+		t.Run(fmt.Sprintf("escrow %v", withEscrow), func(t *testing.T) {
+			onSecretBench(t, withEscrow, func(s *secretBench) {
+				first, second := newUnit(1), newUnit(2)
+				s.insert(left, first)
+				s.insert(right, second)
+				a := s.result(left)
+				s.expect(a, jobs.Pass, "", "")
+				s.expect(s.result(right), jobs.Pass, "", "")
+				keys := map[string][]byte{unitOf(1): s.encrypted(first, unitOf(1)), unitOf(2): s.encrypted(second, unitOf(2))}
+				if bytes.Equal(keys[unitOf(1)], keys[unitOf(2)]) {
+					t.Error("two units have the same keys")
+				}
+				if !a.BootChecked {
+					t.Error("the unit was not seen to start")
+				}
+				last := a.Verified[len(a.Verified)-2:]
+				if last[0].Name != "nvs_keys" || last[0].Size != nvsgen.KeysSize || last[1].Name != "nvs" {
+					t.Errorf("verified last: %+v", last)
+				}
+				if withEscrow {
+					s.escrowed(keys)
+				}
+			})
+		})
+	}
+}
+
+func TestReworkOfEncryptedUnit(t *testing.T) {
+	onSecretBench(t, true, func(s *secretBench) {
+		unit := newUnit(1)
+		s.insert(left, unit)
+		s.expect(s.result(left), jobs.Pass, "", "")
+		old := s.encrypted(unit, unitOf(1))
+		if err := unit.Flash().Program(0x7E0000, []byte("a customer's data")); err != nil {
+			t.Fatal(err)
+		}
+		before := unit.Flash().Bytes()
+
+		if _, err := s.AllowRework(s.Context(), jobs.Rework{Unit: unitOf(1), Reason: "broker moved", By: "Eve"}); err != nil {
+			t.Fatal(err)
+		}
+		s.await(left, "work", func(v station.SlotView) bool { return v.State == station.Working })
+		a := s.result(left)
+		s.expect(a, jobs.Pass, "", "")
+
+		fresh := s.encrypted(unit, unitOf(1))
+		if bytes.Equal(old, fresh) {
+			t.Error("the unit has its old keys")
+		}
+		s.escrowed(map[string][]byte{unitOf(1): fresh})
+		if want := int64(s.release.NVS.Size + nvsgen.KeysSize); a.Written != want || len(a.Verified) != 2 {
+			t.Errorf("%d bytes written, want %d; verified %+v", a.Written, want, a.Verified)
+		}
+		after := unit.Flash().Bytes()
+		for _, p := range []firmware.Partition{s.release.NVS, *s.release.NVSKeys} {
+			for _, flash := range [][]byte{before, after} {
+				clear(flash[p.Offset : int(p.Offset)+p.Size])
+			}
+		}
+		if !bytes.Equal(before, after) {
+			t.Error("something else was touched")
+		}
+	})
+}
+
+// A rework that a power cut ended is finished later, whether the unit has its
+// old keys, new ones or none.
+func TestReworkCutOff(t *testing.T) {
+	onSecretBench(t, true, func(s *secretBench) {
+		unit := newUnit(1)
+		s.insert(left, unit)
+		s.expect(s.result(left), jobs.Pass, "", "")
+		s.encrypted(unit, unitOf(1))
+		if _, err := s.AllowRework(s.Context(), jobs.Rework{Unit: unitOf(1), Reason: "broker moved", By: "Eve"}); err != nil {
+			t.Fatal(err)
+		}
+		s.awaitPhase(left, "personalize")
+		attempt := s.slot(left).Attempt
+		s.remove(left)
+		time.Sleep(20 * time.Second)
+		a, err := s.store.Attempt(attempt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.expect(a, jobs.Error, "personalize", "detached")
+		if err := unit.Flash().Erase(int(s.release.NVSKeys.Offset), nvsgen.KeysSize); err != nil {
+			t.Fatal(err)
+		}
+		s.insert(left, unit)
+		s.expect(s.result(left), jobs.Pass, "", "")
+		s.escrowed(map[string][]byte{unitOf(1): s.encrypted(unit, unitOf(1))})
+	})
+}
+
+// A partition that does not take the keys fails the unit as one that does not
+// take the NVS does.
+func TestKeysThatAreNotTaken(t *testing.T) {
+	r, err := encryptedRelease()
+	if err != nil {
+		t.Fatal(err)
+	}
+	onSecretBench(t, false, func(s *secretBench) {
+		s.insert(left, newUnit(1, espsim.Fault{Kind: espsim.DeadSector, Address: r.NVSKeys.Offset}))
+		s.expect(s.result(left), jobs.Fail, "verify_nvs", "blank")
+		good := newUnit(2)
+		s.insert(right, good)
+		s.expect(s.result(right), jobs.Pass, "", "")
+		s.encrypted(good, unitOf(2))
+	})
+}
+
+// Keys that cannot be kept are not given out, and the line stops.
+func TestEscrowComesFirst(t *testing.T) {
+	for name, spoil := range map[string]func(dir string) error{
+		"opened to others": func(dir string) error { return os.Chmod(dir, 0o750) },
+		"gone":             os.Remove,
+		"full":             func(dir string) error { return os.Mkdir(filepath.Join(dir, unitOf(2)+".bin"), 0o700) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onSecretBench(t, true, func(s *secretBench) {
+				first := newUnit(1)
+				s.insert(left, first)
+				s.expect(s.result(left), jobs.Pass, "", "")
+				s.encrypted(first, unitOf(1))
+				if err := os.Remove(filepath.Join(s.escrow, unitOf(1)+".bin")); err != nil {
+					t.Fatal(err)
+				}
+				if err := spoil(s.escrow); err != nil {
+					t.Fatal(err)
+				}
+				unit := newUnit(2)
+				s.insert(right, unit)
+				a := s.result(right)
+				s.expect(a, jobs.Error, "personalize", "escrow")
+				if !strings.Contains(a.Failure.Text, s.escrow) || !strings.Contains(a.Failure.Hint, "nvs.key_escrow_dir") {
+					t.Errorf("the operator is told %+v", a.Failure)
+				}
+				flash := unit.Flash().Bytes()
+				for _, p := range []firmware.Partition{s.release.NVS, *s.release.NVSKeys} {
+					part := flash[p.Offset : int(p.Offset)+p.Size]
+					if bytes.Count(part, []byte{0xFF}) != len(part) {
+						t.Errorf("the partition %s was written", p.Label)
+					}
+				}
+				if s.Ready() == nil {
+					t.Error("the line has not stopped")
+				}
+				if left, _ := filepath.Glob(filepath.Join(s.escrow, "*.new")); len(left) > 0 {
+					t.Errorf("left behind: %q", left)
+				}
+			})
+		})
+	}
+}
+
+// A folder that cannot be right stops the station before any unit.
+func TestEscrowFolderIsChecked(t *testing.T) {
+	dir := t.TempDir()
+	open, file := filepath.Join(dir, "open"), filepath.Join(dir, "file")
+	if err := os.Mkdir(open, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(open, 0o710); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := encryptedRelease()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		open:                         "chmod 700 " + open,
+		filepath.Join(dir, "absent"): "install -d -m 700 " + filepath.Join(dir, "absent"),
+		file:                         "not a directory",
+	} {
+		_, err := station.New(station.Config{Release: r, KeyEscrow: path})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", filepath.Base(path), err, want)
+		}
+	}
+}
+
+// A rework keeps the firmware, and that opens NVS the way it did: a release that
+// does it the other way would leave a unit without any configuration.
+func TestReworkKeepsTheScheme(t *testing.T) {
+	encrypted, err := encryptedRelease()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := release()
+	if err != nil {
+		t.Fatal(err)
+	}
+	off := *encrypted // with the same partition table
+	off.NVSKeys = nil
+	for _, tc := range []struct {
+		name          string
+		first, second *firmware.Release
+		want          string
+	}{
+		{"encrypted, then plain", encrypted, &off, "and release encrypted does not encrypt NVS"},
+		{"plain, then encrypted", plain, encrypted, `has no "nvs_keys" of 0x1000 bytes at 0x7ef000`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			store, flash := filepath.Join(t.TempDir(), "jobs.db"), espsim.NewFlash(8<<20)
+			unit := func() *espsim.Chip {
+				return espsim.New(espsim.Config{
+					Model: espsim.ESP32S3, MAC: macOf(1), Flash: flash,
+					Wiring: espsim.USBSerialJTAG, Timing: espsim.Realistic(espsim.USBSerialJTAG),
+				})
+			}
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, store, tc.first, nil)
+				defer b.shutDown()
+				b.insert(left, unit())
+				b.expect(b.result(left), jobs.Pass, "", "")
+			})
+			before := flash.Bytes()
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, store, tc.second, nil)
+				defer b.shutDown()
+				if _, err := b.AllowRework(b.Context(), jobs.Rework{Unit: unitOf(1), Reason: "broker moved", By: "Eve"}); err != nil {
+					t.Fatal(err)
+				}
+				b.insert(left, unit())
+				a := b.result(left)
+				b.expect(a, jobs.Error, "attach", "other_layout")
+				if !strings.Contains(a.Failure.Text, tc.want) {
+					t.Errorf("the operator is told %q", a.Failure.Text)
+				}
+			})
+			if !bytes.Equal(before, flash.Bytes()) {
+				t.Error("the flash was touched")
+			}
+		})
+	}
+}
