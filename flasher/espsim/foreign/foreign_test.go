@@ -33,13 +33,13 @@ type seen struct {
 
 func TestEsptoolJS(t *testing.T) {
 	if _, err := os.Stat(library); err != nil {
-		t.Fatal("esptool-js is not installed; run: make setup")
+		t.Fatal("esptool-js is not installed; run: flasher/stub/fetch.sh (make test does)")
 	}
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Fatal("Node is not installed; run: make setup")
 	}
-	app := machineCode(t, 200_003)
+	app := machineCode(t, 80_003)
 	table := bytes.Repeat([]byte("partition table "), 192)
 	for _, chip := range []struct {
 		model       *espsim.Model
@@ -74,7 +74,7 @@ func TestEsptoolJS(t *testing.T) {
 // flash runs esptool-js against the unit.
 func flash(t *testing.T, node string, unit *espsim.Chip, loader string, files map[int][]byte) seen {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
