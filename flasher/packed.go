@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/zlib"
+
+	"hoptech.co.nz/flashd/flasher/deflate"
 )
 
 // A Packed is a contiguous piece of flash content made ready for the wire
@@ -45,7 +47,7 @@ func Pack(name string, offset uint32, data []byte) (*Packed, error) {
 	for len(data)%4 != 0 { // flash is written in words
 		data = append(data, 0xFF)
 	}
-	deflated, err := deflate(data)
+	deflated, err := deflate.Compress(data)
 	if err != nil {
 		return nil, fmt.Errorf("pack %s: %w", name, err)
 	}
@@ -64,23 +66,6 @@ func (p *Packed) WireSize() int {
 		return len(p.deflated)
 	}
 	return p.Size
-}
-
-// deflate makes a zlib stream whose window is at most the 32 KiB that loaders
-// keep.
-func deflate(data []byte) ([]byte, error) {
-	var out bytes.Buffer
-	w, err := zlib.NewWriterLevel(&out, zlib.BestCompression)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(data); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
 }
 
 // blocks returns the data frames of p for loaders that take size bytes a
