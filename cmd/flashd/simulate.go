@@ -28,7 +28,7 @@ func simulateCommand() *cli.Command {
 			&cli.StringFlag{Name: "flash-size", Value: "8MB", Usage: "`SIZE` of the flash"},
 			&cli.BoolFlag{Name: "usb-jtag", Usage: "wire it as the chip's own USB-Serial/JTAG, not as a UART bridge"},
 			&cli.BoolFlag{Name: "fast", Usage: "let line and flash take no time"},
-			&cli.StringSliceFlag{Name: "fault", Usage: "what goes wrong, such as reject,op=0x11,nth=3,value=0xC400 (repeatable; `KIND` help lists all)"},
+			&cli.StringSliceFlag{Name: "fault", Usage: "what goes wrong, as `KIND`[,FIELD=VALUE...]: stall,op=0x11,nth=3,for=5s (repeatable; a wrong kind lists all)"},
 			&cli.BoolFlag{Name: "verbose", Usage: "tell on standard error what the chip does"},
 			&cli.BoolFlag{Name: "pty", Usage: "serve a new pseudo terminal"},
 			&cli.StringFlag{Name: "listen", Usage: "serve raw bytes on a TCP `ADDR`ess"},
