@@ -68,7 +68,7 @@ func flash(c *cli.Context) error {
 		Open: func(ctx context.Context, _ hotplug.Device) (flasher.Port, error) {
 			return serialport.Open(ctx, cfg.port)
 		},
-		Slots: []station.Slot{slot}, Flasher: cfg.flasherConfig(), BootCheck: cfg.bootCheck(),
+		Slots: []station.Slot{slot}, Flasher: cfg.flasherConfig(), BootCheck: cfg.bootCheck(), KeyEscrow: cfg.keyEscrow(),
 		Retries: cfg.MaxRetries, Grace: time.Second, Simulated: simulated(cfg.port), Log: log,
 	})
 	if err != nil {

@@ -38,6 +38,7 @@ func imageImportCommand() *cli.Command {
 			&cli.StringFlag{Name: "chip", Usage: "the `CHIP` that the images have to be for, such as esp32s3"},
 			&cli.StringFlag{Name: "flash-size", Usage: "`SIZE` to write into the bootloader's header, such as 8MB; default: as built"},
 			&cli.StringFlag{Name: "template", Usage: "`FILE` with the NVS template; default: nvs.csv in DIR, or one for the gateway firmware"},
+			&cli.BoolFlag{Name: "nvs-encrypted", Usage: "give every unit NVS keys of its own, in the partition nvs_keys, and encrypted NVS"},
 		},
 		Action: importImage,
 	}
@@ -48,7 +49,7 @@ func importImage(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	opts := firmware.ImportOptions{Chip: c.String("chip"), Template: c.String("template")}
+	opts := firmware.ImportOptions{Chip: c.String("chip"), Template: c.String("template"), NVSEncrypted: c.Bool("nvs-encrypted")}
 	if text := c.String("flash-size"); text != "" {
 		if opts.FlashSize, err = firmware.ParseFlashSize(text); err != nil {
 			return usagef("--flash-size: %w", err)
@@ -151,6 +152,7 @@ func imageDemoCommand() *cli.Command {
 		Flags: []cli.Flag{
 			imagesFlag(),
 			&cli.StringFlag{Name: "chip", Value: "esp32s3", Usage: "the `CHIP` it is for"},
+			&cli.BoolFlag{Name: "nvs-encrypted", Usage: "with NVS keys of each unit's own, and encrypted NVS"},
 		},
 		Action: demoImage,
 	}
@@ -164,7 +166,11 @@ func demoImage(c *cli.Context) error {
 	if c.NArg() == 1 {
 		name = c.Args().First()
 	}
-	r, err := firmware.Demo(c.String("images"), name, c.String("chip"))
+	makeDemo := firmware.Demo
+	if c.Bool("nvs-encrypted") {
+		makeDemo = firmware.DemoEncrypted
+	}
+	r, err := makeDemo(c.String("images"), name, c.String("chip"))
 	if err != nil {
 		return releaseError(err)
 	}
@@ -178,7 +184,12 @@ func describeRelease(w io.Writer, done string, r *firmware.Release) error {
 	for _, s := range r.Segments {
 		fmt.Fprintf(tw, "  %#x\t%s\t%d bytes\t%s\n", s.Offset, s.Name, len(s.Data), s.SHA256[:12])
 	}
-	fmt.Fprintf(tw, "  %#x\t%s\t%d bytes\tmade for each unit from %s\n", r.NVS.Offset, r.NVS.Label, r.NVS.Size, strings.Join(r.Uses(), ", "))
+	how := ""
+	if keys := r.NVSKeys; keys != nil {
+		how = ", encrypted"
+		fmt.Fprintf(tw, "  %#x\t%s\t%d bytes\tnew keys for each unit\n", keys.Offset, keys.Label, keys.Size)
+	}
+	fmt.Fprintf(tw, "  %#x\t%s\t%d bytes\tmade for each unit from %s%s\n", r.NVS.Offset, r.NVS.Label, r.NVS.Size, strings.Join(r.Uses(), ", "), how)
 	return tw.Flush()
 }
 

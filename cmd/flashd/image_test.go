@@ -68,6 +68,57 @@ func TestImageCommand(t *testing.T) {
 	}
 }
 
+func TestImageCommandEncrypted(t *testing.T) {
+	images := t.TempDir()
+	out, _, code := runImage(t, "demo", "--nvs-encrypted", "secret", "--images", images)
+	if code != exitDone || !strings.Contains(out, "0x7ef000  nvs_keys         4096 bytes     new keys for each unit") ||
+		!strings.Contains(out, "made for each unit from mqtt_user, mqtt_pass, encrypted") {
+		t.Fatalf("demo: exit code %d\n%s", code, out)
+	}
+	build := t.TempDir()
+	for from, to := range map[string]string{
+		"bootloader.bin": "bootloader.bin", "partition-table.bin": "partitions.bin", "otadata.bin": "boot_app0.bin", "app0.bin": "firmware.bin",
+	} {
+		if err := os.Rename(filepath.Join(images, "secret", from), filepath.Join(build, to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, args := range map[string][]string{"plain": nil, "encrypted": {"--nvs-encrypted"}} {
+		out, errs, code := runImage(t, append([]string{"import", name, build, "--images", images}, args...)...)
+		if code != exitDone || strings.Contains(out, "nvs_keys") != (name == "encrypted") {
+			t.Errorf("import %s: exit code %d\n%s%s", name, code, out, errs)
+		}
+	}
+	var list []struct {
+		Name      string
+		Encrypted bool `json:"nvs_encrypted"`
+	}
+	out, _, _ = runImage(t, "list", "--format", "json", "--images", images)
+	if err := json.Unmarshal([]byte(out), &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range list {
+		if r.Encrypted != (r.Name != "plain") {
+			t.Errorf("%s is listed as encrypted: %v", r.Name, r.Encrypted)
+		}
+	}
+	// A build that has no place for the keys.
+	if out, errs, code := runImage(t, "demo", "--images", images); code != exitDone {
+		t.Fatalf("demo: exit code %d\n%s%s", code, out, errs)
+	}
+	table, err := os.ReadFile(filepath.Join(images, "demo", "partition-table.bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(build, "partitions.bin"), table, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, errs, code := runImage(t, "import", "x", build, "--nvs-encrypted", "--images", images)
+	if code != exitFailure || !strings.Contains(errs, "no nvs_keys partition") || !strings.Contains(errs, "eFuse") {
+		t.Errorf("import without a place for keys: exit code %d: %s", code, errs)
+	}
+}
+
 func TestImageCommandRefuses(t *testing.T) {
 	images, empty := t.TempDir(), t.TempDir()
 	tests := []struct {

@@ -100,7 +100,7 @@ func checkFlash(t *testing.T, flash []byte, r *firmware.Release, unit, password 
 			t.Errorf("unit %s: segment %s is not in its flash", unit, s.Name)
 		}
 	}
-	p, err := nvsgen.Parse(flash[r.NVS.Offset : int(r.NVS.Offset)+r.NVS.Size])
+	p, err := parseNVS(flash, r)
 	if err != nil {
 		t.Errorf("unit %s: %v", unit, err)
 		return
@@ -112,6 +112,19 @@ func checkFlash(t *testing.T, flash []byte, r *firmware.Release, unit, password 
 			t.Errorf("unit %s: %s/%s is not what it should be", unit, want.Namespace, want.Key)
 		}
 	}
+}
+
+// parseNVS reads a unit's NVS partition as its firmware would.
+func parseNVS(flash []byte, r *firmware.Release) (*nvsgen.Partition, error) {
+	image := flash[r.NVS.Offset : int(r.NVS.Offset)+r.NVS.Size]
+	if r.NVSKeys == nil {
+		return nvsgen.Parse(image)
+	}
+	keys, err := nvsgen.ParseKeys(flash[r.NVSKeys.Offset:])
+	if err != nil {
+		return nil, err
+	}
+	return nvsgen.ParseEncrypted(image, keys)
 }
 
 // checkSimulatedUnits checks that each unit that passed has what it should in

@@ -105,6 +105,15 @@ func (s settings) bootCheck() station.BootCheck {
 	return station.BootCheck{Enabled: s.BootCheck.Enabled, Limit: s.BootCheck.Timeout}
 }
 
+// keyEscrow is the folder that keeps units' NVS keys. Those of simulated units
+// are not worth it.
+func (s settings) keyEscrow() string {
+	if s.simulate > 0 {
+		return ""
+	}
+	return s.NVS.KeyEscrowDir
+}
+
 // loadRelease reads the release to write: the one that is named, or the only
 // one there is.
 func (s settings) loadRelease() (*firmware.Release, error) {

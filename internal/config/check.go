@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -29,6 +30,7 @@ func (f *file) check(c *Config) {
 		f.lasting("boot_check.timeout", c.BootCheck.Timeout, time.Second, 5*time.Minute)
 	}
 	f.checkCredentials(c.Credentials)
+	f.checkEscrow(c)
 	f.oneOf("log.format", c.Log.Format, "text", "json")
 	f.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	slices.SortStableFunc(f.problems, func(a, b Problem) int { return a.Line - b.Line })
@@ -59,6 +61,21 @@ func (f *file) checkCredentials(c Credentials) {
 		}
 	default:
 		f.oneOf("credentials.source", string(c.Source), string(FromServer), string(FromDerive), string(FromCSV))
+	}
+}
+
+// checkEscrow keeps the keys out of folders that are backed up, copied or
+// served with what is no secret.
+func (f *file) checkEscrow(c *Config) {
+	const key = "nvs.key_escrow_dir"
+	dir := c.NVS.KeyEscrowDir
+	switch {
+	case dir == "" && f.nodes[key] != nil:
+		f.problemAt(key, "name a folder, or leave the key out to keep the keys in the units alone")
+	case dir != "" && filepath.Clean(dir) == filepath.Clean(c.StateDir):
+		f.problemAt(key, "keys do not belong with the record, which holds no secrets; name a folder of their own")
+	case dir != "" && filepath.Clean(dir) == filepath.Clean(c.ImagesDir):
+		f.problemAt(key, "keys do not belong with the releases; name a folder of their own")
 	}
 }
 

@@ -25,6 +25,7 @@ type Config struct {
 	Flasher     Flasher     `yaml:"flasher"`     //
 	BootCheck   BootCheck   `yaml:"boot_check"`  //
 	Credentials Credentials `yaml:"credentials"` //
+	NVS         NVS         `yaml:"nvs"`         //
 	Log         Log         `yaml:"log"`         //
 	MaxRetries  int         `yaml:"max_retries"` // how often an attempt that the rig spoilt is begun again by itself
 }
@@ -87,6 +88,11 @@ type Derive struct {
 // CSV is the file of credentials issued before.
 type CSV struct {
 	File string `yaml:"file"`
+}
+
+// NVS is about releases with encrypted NVS.
+type NVS struct {
+	KeyEscrowDir string `yaml:"key_escrow_dir"` // gets a copy of each unit's keys; "": they are kept in the unit alone
 }
 
 // Log is how the daemon logs.

@@ -79,6 +79,7 @@ credentials:
     allow_plain_http: true
   derive: {salt_file: /s, salt_env: S, mqtt_host: mqtt.example.com, mqtt_port: 8883}
   csv: {file: /f}
+nvs: {key_escrow_dir: /k}
 log: {format: json, level: debug}
 max_retries: 0
 `)
@@ -94,6 +95,7 @@ max_retries: 0
 			Derive: config.Derive{SaltFile: "/s", SaltEnv: "S", MQTTHost: "mqtt.example.com", MQTTPort: 8883},
 			CSV:    config.CSV{File: "/f"},
 		},
+		NVS: config.NVS{KeyEscrowDir: "/k"},
 		Log: config.Log{Format: "json", Level: "debug"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -110,14 +112,15 @@ credentials:
   server: {url: "https://config.example.com", token_file: secrets/token, ca_file: ca.pem}
   derive: {salt_file: salt}
   csv: {file: units.csv}
+nvs: {key_escrow_dir: keys}
 `)
 	dir := filepath.Dir(path)
 	c, err := config.Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []string{c.StateDir, c.ImagesDir, c.Credentials.Server.TokenFile, c.Credentials.Server.CAFile, c.Credentials.Derive.SaltFile, c.Credentials.CSV.File}
-	want := []string{dir + "/state", filepath.Dir(dir) + "/images", dir + "/secrets/token", dir + "/ca.pem", dir + "/salt", dir + "/units.csv"}
+	got := []string{c.StateDir, c.ImagesDir, c.Credentials.Server.TokenFile, c.Credentials.Server.CAFile, c.Credentials.Derive.SaltFile, c.Credentials.CSV.File, c.NVS.KeyEscrowDir}
+	want := []string{dir + "/state", filepath.Dir(dir) + "/images", dir + "/secrets/token", dir + "/ca.pem", dir + "/salt", dir + "/units.csv", dir + "/keys"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -191,6 +194,14 @@ func TestProblems(t *testing.T) {
 			`flashd.yaml:3:23: credentials.derive.mqtt_port: 70000 is out of range; want 0 to 65535`,
 			`flashd.yaml:3:41: credentials.derive.mqtt_host: want a host name alone, such as mqtt.example.com`,
 		}},
+		{"key escrow", "nvs: {key_escrow_dir: ''}\n", []string{`flashd.yaml:1:23: nvs.key_escrow_dir: name a folder, or leave the key out to keep the keys in the units alone`}},
+		{"keys with the record", "state_dir: /srv/state\nnvs: {key_escrow_dir: /srv/state/}\n", []string{
+			`flashd.yaml:2:23: nvs.key_escrow_dir: keys do not belong with the record, which holds no secrets; name a folder of their own`,
+		}},
+		{"keys with the releases", "nvs: {key_escrow_dir: ./firmware-images}\n", []string{
+			`flashd.yaml:1:23: nvs.key_escrow_dir: keys do not belong with the releases; name a folder of their own`,
+		}},
+		{"escrow in a wrong place", "key_escrow_dir: /keys\n", []string{`flashd.yaml:1:1: key_escrow_dir: there is no such key; did you mean nvs.key_escrow_dir?`}},
 		{"csv", "credentials:\n  source: csv\n", []string{`flashd.yaml:2:3: credentials.csv.file: name the file of credentials`}},
 	}
 	for _, tt := range tests {
@@ -298,7 +309,7 @@ func TestExampleUncommented(t *testing.T) {
 	if diff := cmp.Diff(want, c.Slots); diff != "" {
 		t.Error(diff)
 	}
-	if c.Release == "" || c.Credentials.Server.CAFile == "" || c.Credentials.Derive.SaltFile == "" || c.Credentials.Derive.MQTTPort == 0 || c.Credentials.CSV.File == "" || len(c.USB.Accept) != 1 {
+	if c.Release == "" || c.Credentials.Server.CAFile == "" || c.Credentials.Derive.SaltFile == "" || c.Credentials.Derive.MQTTPort == 0 || c.Credentials.CSV.File == "" || c.NVS.KeyEscrowDir == "" || len(c.USB.Accept) != 1 {
 		t.Errorf("not all there: %+v", c)
 	}
 }

@@ -38,7 +38,7 @@ func Load(path string) (*Config, error) {
 func (c *Config) resolve(dir string) {
 	for _, p := range []*string{
 		&c.StateDir, &c.ImagesDir, &c.Credentials.Server.TokenFile, &c.Credentials.Server.CAFile,
-		&c.Credentials.Derive.SaltFile, &c.Credentials.CSV.File,
+		&c.Credentials.Derive.SaltFile, &c.Credentials.CSV.File, &c.NVS.KeyEscrowDir,
 	} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
