@@ -2,6 +2,7 @@ package espsim
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -140,6 +141,7 @@ func (c *Chip) unplug() {
 	c.host.detached = true
 	c.dropPort(ErrDetached)
 	c.interrupt()
+	c.announce()
 }
 
 // Plug connects the unit again; it powers up.
@@ -177,16 +179,18 @@ func (c *Chip) Stats() Stats {
 	return c.stats
 }
 
-// await waits until the chip's state is one of those wanted, or stop is closed.
+// await waits until the chip's state is one of those wanted. It returns false
+// when that cannot be any more, or stop is closed.
 func (c *Chip) await(stop <-chan struct{}, wanted ...State) bool {
 	for {
 		c.mu.Lock()
-		state, changed := c.state, c.changed
+		state, changed, detached := c.state, c.changed, c.host.detached
 		c.mu.Unlock()
-		for _, w := range wanted {
-			if state == w {
-				return true
-			}
+		switch {
+		case slices.Contains(wanted, state):
+			return true
+		case detached:
+			return false
 		}
 		select {
 		case <-changed:
@@ -204,9 +208,14 @@ func (c *Chip) setState(s State) {
 		return
 	}
 	c.state = s
+	c.announce()
+	c.cfg.Logf("chip: %v", s)
+}
+
+// announce wakes those who await a state. Callers hold mu.
+func (c *Chip) announce() {
 	close(c.changed)
 	c.changed = make(chan struct{})
-	c.cfg.Logf("chip: %v", s)
 }
 
 // interrupt tells the CPU that power, reset or plug changed. Callers hold mu.

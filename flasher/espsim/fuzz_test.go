@@ -81,8 +81,9 @@ func FuzzLoader(f *testing.F) {
 		synctest.Test(t, func(t *testing.T) {
 			c := New(Config{Model: ESP32S3, Flash: NewFlash(1 << 20)})
 			defer c.Close()
-			c.powerUpHeld()
-			c.await(nil, Download)
+			if err := c.powerUpHeld(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 			p, err := c.open(portKind{})
 			if err != nil {
 				t.Fatal(err)

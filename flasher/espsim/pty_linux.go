@@ -90,9 +90,8 @@ func (c *Chip) ServePTY(ctx context.Context, terminal *PTY) error {
 	stop := context.AfterFunc(ctx, func() { _ = terminal.Close() }) // reading it tells
 	defer stop()
 	for {
-		c.powerUpHeld()
-		if !c.await(ctx.Done(), Download) {
-			return nil
+		if err := c.powerUpHeld(ctx); err != nil || ctx.Err() != nil {
+			return err
 		}
 		if err := terminal.master.SetDeadline(time.Time{}); err != nil { // ptyClient.Close set one
 			return endOf(ctx, err)

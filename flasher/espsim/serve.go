@@ -15,9 +15,8 @@ import (
 // ErrDetached when the unit is unplugged.
 func (c *Chip) Serve(ctx context.Context, rw io.ReadWriteCloser) error {
 	defer rw.Close()
-	c.powerUpHeld()
-	if !c.await(ctx.Done(), Download) {
-		return nil
+	if err := c.powerUpHeld(ctx); err != nil || ctx.Err() != nil {
+		return err
 	}
 	p, err := c.open(portKind{rateless: true, lineless: true})
 	if err != nil {
@@ -26,14 +25,20 @@ func (c *Chip) Serve(ctx context.Context, rw io.ReadWriteCloser) error {
 	return c.relay(ctx, p, rw, p)
 }
 
-// powerUpHeld switches the chip off and on with its boot pin held low.
-func (c *Chip) powerUpHeld() {
+// powerUpHeld switches the chip off and on with its boot pin held low, and
+// waits until it is up or ctx ends.
+func (c *Chip) powerUpHeld(ctx context.Context) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.reset.held = true
 	c.reset.cause = powerOn
 	c.setState(Off)
 	c.interrupt()
+	c.mu.Unlock()
+	// A faulty unit may end up elsewhere than in download mode.
+	if !c.await(ctx.Done(), Download, App, BootLoop) && ctx.Err() == nil {
+		return ErrDetached
+	}
+	return nil
 }
 
 // relay copies both ways until either side ends. up takes what the client sends.

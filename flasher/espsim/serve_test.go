@@ -79,6 +79,7 @@ func TestServeEnds(t *testing.T) {
 	}{
 		{"with its context", func(_ *espsim.Chip, cancel context.CancelFunc) { cancel() }, nil},
 		{"with the unit", func(c *espsim.Chip, _ context.CancelFunc) { c.Unplug() }, espsim.ErrDetached},
+		{"with the chip", func(c *espsim.Chip, _ context.CancelFunc) { c.Close() }, espsim.ErrDetached},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			chip := espsim.New(espsim.Config{Model: espsim.ESP32S3})
@@ -98,6 +99,19 @@ func TestServeEnds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestServeUnplugged: there is nothing to serve.
+func TestServeUnplugged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chip := espsim.New(espsim.Config{Model: espsim.ESP32S3})
+		defer chip.Close()
+		chip.Unplug()
+		_, remote := net.Pipe()
+		if err := chip.Serve(t.Context(), remote); !errors.Is(err, espsim.ErrDetached) {
+			t.Errorf("Serve of an unplugged unit: %v, want ErrDetached", err)
+		}
+	})
 }
 
 // TestPTY is a client that opens the terminal, twice.
