@@ -16,6 +16,7 @@ type frameBuffers struct {
 	processing int // the buffer that the program works on
 	armed      bool
 	state      receiveState
+	size       int // of a buffer, in bytes
 	dropped    *int64
 }
 
@@ -82,7 +83,7 @@ func (f *frameBuffers) close() bool {
 
 func (f *frameBuffers) put(b byte) bool {
 	buffer := &f.buffers[f.filling]
-	if len(buffer.data) >= stubBuffer {
+	if len(buffer.data) >= f.size {
 		return f.fail()
 	}
 	buffer.data = append(buffer.data, b)

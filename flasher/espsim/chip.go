@@ -17,7 +17,14 @@ const (
 	// USBSerialJTAG is the chip's own USB unit, which makes sense of DTR and
 	// RTS itself.
 	USBSerialJTAG
+	// USBOTG is the USB console of the ROM of S2, S3 and P4. It is there in
+	// download mode only for hosts: nothing but the boot pin leads into it. RTS
+	// that falls asks for a reset, and frames have to be short.
+	USBOTG
 )
+
+// usb reports whether the chip is on the bus itself, without a UART.
+func (w Wiring) usb() bool { return w != Bridge }
 
 // Config describes one simulated unit. Only Model is needed.
 type Config struct {
@@ -28,6 +35,9 @@ type Config struct {
 	Timing   Timing
 	Security Security
 	Faults   []Fault
+	// BootHeld: something holds the boot pin low from power-up on, such as a
+	// jig; see Chip.HoldBoot.
+	BootHeld bool
 	// Logf is told what the chip does, for people; nil is nobody.
 	Logf func(format string, args ...any)
 }
@@ -112,6 +122,7 @@ func New(cfg Config) *Chip {
 	c.faults.plan(cfg.Faults)
 	c.reset.powered = true
 	c.reset.cause = powerOn
+	c.reset.jig = cfg.BootHeld
 	go c.run()
 	return c
 }
@@ -157,6 +168,14 @@ func (c *Chip) Plug() {
 	c.reset.enLow = false
 	c.reset.riseAt = time.Now()
 	c.interrupt()
+}
+
+// HoldBoot holds the boot pin low, as a jig or a thumb does, or lets it go. The
+// chip looks at it at the next reset of the whole system.
+func (c *Chip) HoldBoot(held bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reset.jig = held
 }
 
 // Flash returns the chip's flash.

@@ -43,11 +43,7 @@ func inBubble(t *testing.T, cfg espsim.Config, test func(*testing.T, *client)) {
 		chip := espsim.New(cfg)
 		defer chip.Close()
 		c := connect(t, chip)
-		sequence := tight
-		if cfg.Wiring == espsim.USBSerialJTAG {
-			sequence = usbJTAG
-		}
-		c.lines(sequence)
+		c.lines(map[espsim.Wiring][]step{espsim.Bridge: tight, espsim.USBSerialJTAG: usbJTAG}[cfg.Wiring])
 		c.settle()
 		test(t, c)
 	})

@@ -59,7 +59,7 @@ func (c *Chip) powerCycle(cause resetCause, download bool) {
 func (c *Chip) selfReset(cause resetCause) {
 	c.reset.cause = cause
 	c.interrupt()
-	if c.cfg.Wiring == USBSerialJTAG && cause.ofSystem() {
+	if c.cfg.Wiring == USBSerialJTAG && cause.ofSystem() || c.cfg.Wiring == USBOTG {
 		// The USB unit is reset too: the device leaves the bus and comes back.
 		c.dropPort(ErrDetached)
 	}
@@ -175,7 +175,7 @@ func (c *Chip) waitForInput(next time.Time) error {
 // receive interrupt. On a line that takes no time the host is never too fast,
 // so there the bytes wait.
 func (c *Chip) interruptInput(s sink) {
-	if t := &c.cfg.Timing; t.UART || c.cfg.Wiring == USBSerialJTAG && t.USBRate > 0 {
+	if t := &c.cfg.Timing; t.UART || c.cfg.Wiring.usb() && t.USBRate > 0 {
 		c.feed(s, c.cpu.clock, false)
 	}
 }
@@ -285,7 +285,7 @@ func (c *Chip) transmit(data []byte) error {
 func (c *Chip) byteTime() (time.Duration, int) {
 	t := &c.cfg.Timing
 	switch {
-	case c.cfg.Wiring == USBSerialJTAG:
+	case c.cfg.Wiring.usb():
 		return at(t.USBRate, 1), 0
 	case t.UART:
 		return at(c.baud, 10), c.baud

@@ -69,8 +69,11 @@ func (c *Chip) readRegister(address uint32) uint32 {
 		}
 		return 0
 	case m.Console.Address:
-		if c.cfg.Wiring == USBSerialJTAG {
+		switch c.cfg.Wiring {
+		case USBSerialJTAG:
 			return m.Console.USBSerialJTAG
+		case USBOTG:
+			return m.Console.USBOTG
 		}
 		return 0
 	}

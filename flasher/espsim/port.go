@@ -211,7 +211,7 @@ func (p *Port) Write(b []byte) (int, error) {
 // hostByteTime returns how long a byte of the host takes, and its rate. Callers hold mu.
 func (c *Chip) hostByteTime(p *Port) (time.Duration, int) {
 	t := &c.cfg.Timing
-	if c.cfg.Wiring == USBSerialJTAG {
+	if c.cfg.Wiring.usb() {
 		return at(t.USBRate, 1), 0
 	}
 	baud := c.host.baud

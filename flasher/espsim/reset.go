@@ -29,7 +29,8 @@ type resetUnit struct {
 	powered bool
 	enLow   bool      // EN is held low
 	io0Low  bool      // IO0 (IO9 on RISC-V chips) is held low by the host's lines
-	held    bool      // IO0 is held low by hand: a client without lines
+	held    bool      // IO0 is held low for this power-up only: a client without lines
+	jig     bool      // IO0 is held low until further notice
 	riseAt  time.Time // when EN was let go
 	cause   resetCause
 
@@ -44,8 +45,12 @@ type resetUnit struct {
 // setLines applies the host's lines. Callers hold mu.
 func (c *Chip) setLines(dtr, rts bool) {
 	r := &c.reset
-	if c.cfg.Wiring == USBSerialJTAG {
+	switch c.cfg.Wiring {
+	case USBSerialJTAG:
 		c.setUSBLines(dtr, rts)
+		return
+	case USBOTG:
+		c.setOTGLines(rts)
 		return
 	}
 	r.io0Low = dtr && !rts
@@ -80,6 +85,14 @@ func (c *Chip) setUSBLines(dtr, rts bool) {
 		r.riseAt = time.Now()
 		c.setState(Off)
 		c.interrupt()
+	}
+}
+
+// setOTGLines is what loader and stub make of the lines of the USB-OTG console:
+// RTS asserted and let go is a request for a reset (esp-flasher-stub, main.c).
+func (c *Chip) setOTGLines(rts bool) {
+	if c.host.lines.rts && !rts && (c.state == Download || c.state == Stub) {
+		c.selfReset(resetByUSB)
 	}
 }
 
@@ -125,7 +138,7 @@ func (c *Chip) sampleStraps() (resetCause, bool) {
 	cause := r.cause
 	r.cause = powerOn
 	if cause.ofSystem() {
-		r.strapLow = r.io0Low || r.held
+		r.strapLow = r.io0Low || r.held || r.jig
 		r.held = false
 		r.forced = false
 	}

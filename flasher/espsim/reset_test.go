@@ -84,3 +84,66 @@ func available(t *testing.T, port *espsim.Port) string {
 	}
 	return string(buf[:n])
 }
+
+// TestHeldBootPin: a jig that holds the boot pin keeps a unit in download mode
+// whatever the host does; let go, it takes a reset of the whole system to leave.
+func TestHeldBootPin(t *testing.T) {
+	cfg := espsim.Config{
+		Model: espsim.ESP32S3, Wiring: espsim.USBSerialJTAG, BootHeld: true,
+		Flash: unit(t, espsim.ESP32S3, nil), Timing: espsim.Realistic(espsim.USBSerialJTAG),
+	}
+	inBubble(t, cfg, func(t *testing.T, c *client) {
+		want := func(state espsim.State, when string) {
+			t.Helper()
+			c.settle()
+			if got := c.chip.State(); got != state {
+				t.Errorf("%s the chip is in %v, want %v", when, got, state)
+			}
+		}
+		c.lines(hard)
+		want(espsim.Download, "after RTS")
+		c.chip.HoldBoot(false)
+		c.lines(hard)
+		want(espsim.Download, "let go, after RTS,")
+		c.watchdogReset()
+		time.Sleep(time.Second)
+		want(espsim.App, "let go, after the watchdog,")
+	})
+}
+
+// watchdogReset lets the RTC watchdog reset the chip, which takes 15 ms.
+func (c *client) watchdogReset() {
+	w := espsim.ESP32S3.Watchdog
+	c.command(0x09, w.Protect, 0x50D83AA1, 0xFFFFFFFF, 0, w.Config1, 2000, 0xFFFFFFFF, 0,
+		w.Config0, 0xD0000102, 0xFFFFFFFF, 0)
+}
+
+func TestUSBOTG(t *testing.T) {
+	for _, model := range []*espsim.Model{espsim.ESP32S2, espsim.ESP32S3, espsim.ESP32P4} {
+		cfg := espsim.Config{Model: model, Wiring: espsim.USBOTG, BootHeld: true, Timing: espsim.Realistic(espsim.USBOTG)}
+		inBubble(t, cfg, func(t *testing.T, c *client) {
+			if got := len(c.sync()); got != 8 {
+				t.Fatalf("%s: %d answers to SYNC", model.Name, got)
+			}
+			if a := c.command(0x0A, model.Console.Address); a.value != model.Console.USBOTG {
+				t.Errorf("%s: the console is %d, want %d", model.Name, a.value, model.Console.USBOTG)
+			}
+			c.startStub()
+			c.command(0x02, 0x1000, 2, 0x800, 0x10000)
+			if a := c.data(0x03, 0, noise(0x800)); a.stubStatus() != 0 {
+				t.Errorf("%s: a block of 2 KiB: %+v", model.Name, a)
+			}
+			data, sum := block(1, noise(0x1000))
+			c.write(request(0x03, data, sum))
+			if f := c.next(time.Second); f != nil {
+				t.Errorf("%s: a block of 4 KiB is answered: %x", model.Name, f)
+			}
+			c.lines(hard)
+			c = connect(t, c.chip) // the reset took the device off the bus
+			c.settle()
+			if got := c.chip.State(); got != espsim.Download {
+				t.Errorf("%s: after RTS, with the pin held, the chip is in %v", model.Name, got)
+			}
+		})
+	}
+}

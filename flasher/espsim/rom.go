@@ -64,7 +64,7 @@ func (t *transfer) begin(r *request) {
 
 // runROM is the ROM loader until it leaves for a program, or for good.
 func (c *Chip) runROM() error {
-	r := &rom{c: c, flashSize: romFlashSize, decoder: slip.Decoder{Max: romMaxFrame}}
+	r := &rom{c: c, flashSize: romFlashSize, decoder: slip.Decoder{Max: c.maxFrame(romMaxFrame)}}
 	defer func() { r.inflate.close() }()
 	c.measureBaud(true)
 	for {
@@ -79,6 +79,18 @@ func (c *Chip) runROM() error {
 			return err
 		}
 	}
+}
+
+// maxFrameOTG is the longest frame that the USB-OTG console takes: a data
+// block of 0x800 bytes with its headers (esptool, USB_RAM_BLOCK).
+const maxFrameOTG = headerSize + dataHeader + 0x800
+
+// maxFrame is the longest frame that a loader with a buffer of n bytes takes.
+func (c *Chip) maxFrame(n int) int {
+	if c.cfg.Wiring == USBOTG {
+		return min(n, maxFrameOTG)
+	}
+	return n
 }
 
 // byte implements sink: the ROM works on one frame at a time, and the rest waits.

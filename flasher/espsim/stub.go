@@ -47,6 +47,7 @@ type stubTransfer struct {
 func (c *Chip) runStub() error {
 	s := &stub{c: c, flashSize: 1 << (c.flashID() >> 16 & 0x1F)}
 	s.frames.dropped = &c.stats.Dropped
+	s.frames.size = c.maxFrame(stubBuffer)
 	defer func() { s.write.inflate.close() }()
 	if c.cfg.Wiring == USBSerialJTAG {
 		c.cpu.dog.start(0) // stub_lib_clock_disable_watchdogs

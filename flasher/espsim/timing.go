@@ -6,7 +6,7 @@ import "time"
 type Timing struct {
 	// UART makes each byte take ten bits at the baud rate of its sender.
 	UART bool
-	// USBRate is the throughput of USB-Serial/JTAG in bytes per second, each
+	// USBRate is the throughput of the chip's own USB in bytes per second, each
 	// way; 0 is no limit.
 	USBRate int
 	// Latency is added to each answer on its way to the host: adapter, USB
@@ -50,7 +50,7 @@ func Realistic(w Wiring) Timing {
 		MD5Rate:     1_500_000,
 		InflateRate: 4_000_000,
 	}
-	if w == USBSerialJTAG {
+	if w.usb() {
 		t.UART = false
 		t.USBRate = 600_000
 		t.Latency = 300 * time.Microsecond
