@@ -29,8 +29,8 @@ func encryptedUnit(t *testing.T, nvs, keys []byte) *espsim.Flash {
 // TestEncryptedNVS: the firmware reads NVS with the keys that it finds.
 func TestEncryptedNVS(t *testing.T) {
 	keys, others := nvsgen.NewKeys(), nvsgen.NewKeys()
-	// More than a page, so that the offset in the partition counts.
-	entries := append([]nvsgen.Entry{nvsgen.String("other", "filler", strings.Repeat("x", 3000))}, provisioned()...)
+	// The first fills a page, so that the offset in the partition counts.
+	entries := append([]nvsgen.Entry{nvsgen.String("other", "filler", strings.Repeat("x", 3900))}, provisioned()...)
 	entries = append(entries, nvsgen.String("other", "more", strings.Repeat("y", 2000)))
 	generate := func(k *nvsgen.Keys) []byte {
 		image, err := nvsgen.Generate(entries, nvsSize, &nvsgen.Options{Keys: k})
