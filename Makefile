@@ -31,6 +31,7 @@ run: build ## run a station of simulated units on http://127.0.0.1:9470/ (SLOTS=
 	@exec bin/flashd serve --simulate $(SLOTS) --state-dir state
 
 test: setup $(STUBS) ## run all tests
+	@.ci/setup prometheus
 	go vet ./...
 	go test ./...
 
