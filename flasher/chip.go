@@ -1,6 +1,7 @@
 package flasher
 
 import (
+	"context"
 	"fmt"
 	"slices"
 )
@@ -37,14 +38,21 @@ type Chip struct {
 	// plainBegin: the ROM's FLASH_BEGIN has four words, without the one for
 	// encrypted writes.
 	plainBegin bool
-	// rcClocked: the ROM derives baud rates from its uncalibrated RC
-	// oscillator, so that CHANGE_BAUDRATE has to wait for the stub.
-	rcClocked bool
+	// romBaud returns what to ask the ROM for so that it comes to a rate, for
+	// the chips whose ROM is wrong about its crystal; 0 if that cannot be known.
+	romBaud func(read regReader, baud uint32) (uint32, error)
 	// macCRC: the efuses hold a CRC-8 of the MAC.
 	macCRC bool
+	// revision reads the chip's revision.
+	revision func(read regReader) (Revision, error)
+	// stubName, if set, names the stub for a revision where not all have the
+	// same; "" is none.
+	stubName func(Revision) string
+	// powerFlash, if set, is what switches the flash chip on.
+	powerFlash func(d *Device, ctx context.Context) error
 	// security reads what GET_SECURITY_INFO tells on other chips; nil where
 	// the ROM has that command.
-	security func(read func(reg uint32) (uint32, error)) (Security, error)
+	security func(read regReader) (Security, error)
 }
 
 // SPIRegs are the addresses of the SPI1 controller's registers, by which a

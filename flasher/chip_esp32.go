@@ -13,15 +13,54 @@ var ESP32 = Chip{
 		Cmd: 0x3FF42000, User: 0x3FF4201C, User2: 0x3FF42024, MISOLen: 0x3FF4202C, W0: 0x3FF42080,
 	},
 	plainBegin: true,
-	rcClocked:  true,
+	romBaud:    esp32ROMBaud,
 	macCRC:     true,
+	revision:   esp32Revision,
 	security:   esp32Security,
 }
 
 // esp32Efuse is word 0 of efuse block 0.
 const esp32Efuse = 0x3FF5A000
 
-func esp32Security(read func(uint32) (uint32, error)) (Security, error) {
+// esp32ROMBaud allows for the ROM's way to find the crystal's frequency: by
+// counting an RC oscillator whose own frequency it takes from the efuses
+// (esp32.py change_baud). Chips exist with none there, and such a ROM hangs at
+// any change of rate.
+func esp32ROMBaud(read regReader, baud uint32) (uint32, error) {
+	const calibration = 0x3FF5F06C // RTCCALICFG1: the count in bits 7 to 31
+	count, err := read(calibration)
+	if err != nil {
+		return 0, err
+	}
+	word4, err := read(esp32Efuse + 4*4)
+	if err != nil {
+		return 0, err
+	}
+	ck8m := word4 & 0xFF // of the RC oscillator, in 1/4 MHz
+	believed := uint64(count>>7) * 15625 * uint64(ck8m) / 40
+	if believed < 20e6 || believed > 50e6 {
+		return 0, nil // no crystal is like that
+	}
+	crystal := uint64(26e6)
+	if believed > 33e6 {
+		crystal = 40e6
+	}
+	return uint32(uint64(baud) * believed / crystal), nil
+}
+
+// esp32Revision: the major number is how many of three bits are set
+// (esp32.py get_major_chip_version).
+func esp32Revision(read regReader) (Revision, error) {
+	const clockDate = 0x3FF6607C // APB_CTL_DATE, in whose top bit the third stands
+	bits3, err := number(read, fuses{esp32Efuse + 3*4, 15, 1}, fuses{esp32Efuse + 5*4, 20, 1}, fuses{clockDate, 31, 1})
+	if err != nil {
+		return 0, err
+	}
+	minor, err := number(read, fuses{esp32Efuse + 5*4, 24, 2})
+	return Revision(bits.OnesCount32(bits3)*100) + Revision(minor), err
+}
+
+func esp32Security(read regReader) (Security, error) {
 	word0, err := read(esp32Efuse)
 	if err != nil {
 		return Security{}, err

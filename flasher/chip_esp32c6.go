@@ -7,4 +7,8 @@ var ESP32C6 = Chip{
 	MACReg:    efuseMAC(0x600B0844),
 	SPI:       spiRegs(0x60003000),
 	Watchdogs: lpWatchdogs(0x600B1C00, 0x18, 0x1C, false),
+	revision: fusedRevision(
+		[]fuses{{0x600B0850, 18, 4}},
+		[]fuses{{0x600B0850, 22, 2}},
+	),
 }

@@ -6,4 +6,8 @@ var ESP32C61 = Chip{
 	MACReg:    efuseMAC(0x600B4844),
 	SPI:       spiRegs(0x60003000),
 	Watchdogs: lpWatchdogs(0x600B1C00, 0x18, 0x1C, true),
+	revision: fusedRevision(
+		[]fuses{{0x600B484C, 0, 4}},
+		[]fuses{{0x600B484C, 4, 2}},
+	),
 }

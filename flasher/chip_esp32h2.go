@@ -7,4 +7,8 @@ var ESP32H2 = Chip{
 	MACReg:    efuseMAC(0x600B0844),
 	SPI:       spiRegs(0x60003000),
 	Watchdogs: lpWatchdogs(0x600B1C00, 0x1C, 0x20, false),
+	revision: fusedRevision(
+		[]fuses{{0x600B0850, 18, 3}},
+		[]fuses{{0x600B0850, 21, 2}},
+	),
 }

@@ -8,6 +8,10 @@ var ESP32S2 = Chip{
 	MACReg:           efuseMAC(0x3F41A044),
 	SPI:              spiRegs(0x3F402000),
 	ForceDownload:    0x3F408128,
+	revision: fusedRevision(
+		[]fuses{{0x3F41A054, 4, 3}, {0x3F41A050, 20, 1}},
+		[]fuses{{0x3F41A050, 18, 2}},
+	),
 	Watchdogs: WatchdogRegs{
 		Config0: 0x3F408094, Config1: 0x3F408098, Protect: 0x3F4080AC, Key: wdtKey, CanReset: true,
 	},

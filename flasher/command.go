@@ -138,8 +138,11 @@ func (d *Device) exchange(ctx context.Context, op Opcode, frame []byte, timeout 
 // errors.
 func (d *Device) drain(ctx context.Context) {
 	// 14 bytes eight times are 10 ms at 115200 baud; the rest is USB latency.
-	_ = d.line.settle(ctx, 30*time.Millisecond, 200*time.Millisecond)
+	_ = d.line.settle(ctx, quietLine, 200*time.Millisecond)
 }
+
+// quietLine is how long a line is silent when a loader has said all.
+const quietLine = 30 * time.Millisecond
 
 // simple sends a command whose answer carries nothing.
 func (d *Device) simple(ctx context.Context, op Opcode, timeout time.Duration, args ...uint32) error {
@@ -163,6 +166,27 @@ func (d *Device) readReg(ctx context.Context, reg uint32) (uint32, error) {
 // writeReg writes a 32-bit register under a mask.
 func (d *Device) writeReg(ctx context.Context, reg, value, mask uint32) error {
 	return d.simple(ctx, WriteReg, defaultTimeout, reg, value, mask, 0)
+}
+
+// regWrite is a register and what is to be written into it.
+type regWrite struct{ reg, value uint32 }
+
+// writeRegs writes registers in order. The stub takes them all in one frame
+// (esp-flasher-stub command_handler.c); of ROMs that is not documented.
+func (d *Device) writeRegs(ctx context.Context, writes ...regWrite) error {
+	if !d.stub {
+		for _, w := range writes {
+			if err := d.writeReg(ctx, w.reg, w.value, 0xFFFFFFFF); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var args []uint32
+	for _, w := range writes {
+		args = append(args, w.reg, w.value, 0xFFFFFFFF, 0)
+	}
+	return d.simple(ctx, WriteReg, defaultTimeout, args...)
 }
 
 // commandError makes an Error of what went wrong on the way.

@@ -52,7 +52,7 @@ func (d *Device) startRate(ctx context.Context) error {
 // enterLoader resets the chip into its loader, in one way after the other,
 // until something answers SYNC.
 func (d *Device) enterLoader(ctx context.Context) error {
-	ways := strategies(d.opts.Wiring)
+	ways := d.strategies()
 	var err error
 	for attempt := range connectAttempts {
 		d.line.text = nil
@@ -70,14 +70,16 @@ func (d *Device) enterLoader(ctx context.Context) error {
 }
 
 // sync sends SYNC until it is answered.
-func (d *Device) sync(ctx context.Context) error {
-	for attempt := range syncAttempts {
+func (d *Device) sync(ctx context.Context) error { return d.syncAtMost(ctx, syncAttempts) }
+
+func (d *Device) syncAtMost(ctx context.Context, attempts int) error {
+	for attempt := range attempts {
 		r, err := d.syncOnce(ctx, attempt%2 == 1)
 		switch {
 		case err == nil:
 			// A ROM answers with a value, a stub with 0 (loader.py sync).
 			d.stub = r.value == 0
-			d.drain(ctx)
+			d.takeReplies(ctx, attempt)
 			return nil
 		case ctx.Err() != nil:
 			return opError("sync", context.Cause(ctx))
@@ -86,6 +88,26 @@ func (d *Device) sync(ctx context.Context) error {
 		}
 	}
 	return &Error{Op: "sync", Cmd: Sync, Kind: NoSync}
+}
+
+// syncReplies is how often a loader answers one SYNC (loader.py sync).
+const syncReplies = 8
+
+// takeReplies takes in the answers that follow the first, and with them those
+// to SYNCs that were thought lost.
+func (d *Device) takeReplies(ctx context.Context, lost int) {
+	if lost > 0 {
+		d.drain(ctx)
+		return
+	}
+	for range syncReplies - 1 {
+		step, cancel := context.WithTimeoutCause(ctx, quietLine, errQuiet)
+		_, err := d.line.frame(step)
+		cancel()
+		if err != nil {
+			return
+		}
+	}
 }
 
 // syncOnce accepts an answer with a status of either length, since it is not
@@ -166,7 +188,7 @@ func (d *Device) identifyChip(ctx context.Context) error {
 // answer.
 func (d *Device) identifyBySecurityInfo(ctx context.Context) (err error) {
 	if d.chip != nil && d.chip.security != nil {
-		d.security, err = d.chip.security(func(reg uint32) (uint32, error) { return d.readReg(ctx, reg) })
+		d.security, err = d.chip.security(d.reader(ctx))
 		return err
 	}
 	info, err := d.securityInfo(ctx)
@@ -236,17 +258,13 @@ func (d *Device) quietWatchdogs(ctx context.Context) error {
 	if d.opts.Wiring != USBSerialJTAG || d.stub || w == (WatchdogRegs{}) {
 		return nil
 	}
-	super, err := d.readReg(ctx, w.SuperConfig)
-	if err != nil {
-		return err
-	}
-	for _, write := range [][2]uint32{
-		{w.Protect, w.Key}, {w.Config0, 0}, {w.Protect, 0},
-		{w.SuperProtect, w.SuperKey}, {w.SuperConfig, super | w.AutoFeed}, {w.SuperProtect, 0},
-	} {
-		if err := d.writeReg(ctx, write[0], write[1], 0xFFFFFFFF); err != nil {
+	writes := []regWrite{{w.Protect, w.Key}, {w.Config0, 0}, {w.Protect, 0}}
+	if w.SuperConfig != 0 {
+		super, err := d.readReg(ctx, w.SuperConfig)
+		if err != nil {
 			return err
 		}
+		writes = append(writes, regWrite{w.SuperProtect, w.SuperKey}, regWrite{w.SuperConfig, super | w.AutoFeed}, regWrite{w.SuperProtect, 0})
 	}
-	return nil
+	return d.writeRegs(ctx, writes...)
 }

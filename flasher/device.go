@@ -1,6 +1,7 @@
 package flasher
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 )
@@ -15,6 +16,9 @@ type Options struct {
 	// NoStub keeps to the ROM loader: slower, but nothing runs on the chip
 	// that it was not made with.
 	NoStub bool
+	// Reset is how to bring the chip into download mode, instead of the ways
+	// that go with Wiring.
+	Reset ResetSequence
 	// Logf, if set, is told of what is worth knowing and not an error.
 	Logf func(format string, args ...any)
 }
@@ -31,9 +35,11 @@ type Device struct {
 	chip     *Chip
 	mac      MAC
 	security Security
-	stub     bool // the stub runs, not the ROM
-	stubFrom string
+	stub     bool   // the stub runs, not the ROM
+	stubFrom string // where it comes from
 	flash    FlashID
+
+	reconnected bool // after a loader was lost, which is done once
 }
 
 // initialBaud is the rate at which ROM loaders find the host's rate by
@@ -58,7 +64,7 @@ func (d *Device) HasResetLine() bool { return !d.lineless }
 // Loader says what answers commands: "ROM", or "stub" with its version.
 func (d *Device) Loader() string {
 	if d.stub {
-		return "stub " + d.stubFrom
+		return "stub " + cmp.Or(d.stubFrom, "found running")
 	}
 	return "ROM"
 }

@@ -17,6 +17,7 @@ const (
 	BadFrame      Kind = "bad_frame"       // an answer that makes no sense
 	Rejected      Kind = "rejected"        // the chip refused a command; Code has its reason
 	WrongChip     Kind = "wrong_chip"      // not the chip the image or caller wants
+	WrongRevision Kind = "wrong_revision"  // a chip revision that the image does not run on
 	UnknownChip   Kind = "unknown_chip"    // not a chip this package knows
 	WrongUnit     Kind = "wrong_unit"      // another MAC than before: the board was changed
 	BadMAC        Kind = "bad_mac"         // the efuse MAC is blank, multicast or fails its CRC
@@ -32,7 +33,7 @@ const (
 )
 
 // Kinds is the list of all kinds.
-var Kinds = []Kind{NoSync, WrongBootMode, Timeout, BadFrame, Rejected, WrongChip, UnknownChip, WrongUnit, BadMAC,
+var Kinds = []Kind{NoSync, WrongBootMode, Timeout, BadFrame, Rejected, WrongChip, WrongRevision, UnknownChip, WrongUnit, BadMAC,
 	BadFlash, BadImage, TooLarge, Mismatch, Blank, Detached, Unsupported, Secured, IO}
 
 func (k Kind) Error() string { return string(k) }

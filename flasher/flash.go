@@ -9,8 +9,12 @@ import (
 // and capacity, one byte each, manufacturer in the lowest.
 type FlashID uint32
 
-// Size returns the capacity in bytes, or 0 if the ID does not tell.
+// Size returns the capacity in bytes, or 0 if the ID does not tell or cannot be
+// one: a line that is stuck reads as all zeros or all ones.
 func (id FlashID) Size() int {
+	if maker := id & 0xFF; maker == 0 || maker == 0xFF {
+		return 0
+	}
 	capacity := uint(id >> 16 & 0xFF)
 	const adesto = 0x1F // counts in the low five bits of the type byte
 	if id&0xFF == adesto {
@@ -37,13 +41,27 @@ func (id FlashID) String() string {
 // AttachFlash connects the flash chip to the loader, reads its ID, and tells
 // the loader its size.
 func (d *Device) AttachFlash(ctx context.Context) error {
-	if err := d.attachFlash(ctx); err != nil {
-		return opError("attach flash", err)
+	for {
+		stub := d.stub
+		err := opError("attach flash", d.attachFlash(ctx))
+		if err == nil {
+			return nil
+		}
+		if err = d.fallBack(ctx, err); err == nil {
+			err = d.restart(ctx, stub)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return nil
 }
 
 func (d *Device) attachFlash(ctx context.Context) error {
+	if d.chip.powerFlash != nil {
+		if err := d.chip.powerFlash(d, ctx); err != nil {
+			return err
+		}
+	}
 	attach := []uint32{0} // default pins
 	if !d.stub {
 		attach = append(attach, 0) // ROMs want a second word
@@ -58,7 +76,7 @@ func (d *Device) attachFlash(ctx context.Context) error {
 	d.flash = FlashID(id)
 	size := d.flash.Size()
 	if size == 0 {
-		return &Error{Kind: BadFlash, Err: fmt.Errorf("the flash chip answers %s", d.flash)}
+		return &Error{Kind: BadFlash, Err: fmt.Errorf("the flash chip says that it is %q, which is no flash chip: it is missing, damaged or badly soldered", d.flash)}
 	}
 	return d.simple(ctx, SPISetParams, defaultTimeout, 0, uint32(size), BlockSize, SectorSize, flashPage, 0xFFFF)
 }
@@ -92,13 +110,9 @@ func (d *Device) spiCommand(ctx context.Context, opcode uint8, readBits uint32) 
 	if err != nil {
 		return 0, err
 	}
-	for _, write := range [][2]uint32{
-		{r.MISOLen, readBits - 1}, {r.User, userCommand | userMISO},
-		{r.User2, commandLength | uint32(opcode)}, {r.W0, 0}, {r.Cmd, start},
-	} {
-		if err := d.writeReg(ctx, write[0], write[1], 0xFFFFFFFF); err != nil {
-			return 0, err
-		}
+	if err := d.writeRegs(ctx, regWrite{r.MISOLen, readBits - 1}, regWrite{r.User, userCommand | userMISO},
+		regWrite{r.User2, commandLength | uint32(opcode)}, regWrite{r.W0, 0}, regWrite{r.Cmd, start}); err != nil {
+		return 0, err
 	}
 	if err := d.spiWait(ctx, start); err != nil {
 		return 0, err
@@ -107,10 +121,7 @@ func (d *Device) spiCommand(ctx context.Context, opcode uint8, readBits uint32) 
 	if err != nil {
 		return 0, err
 	}
-	if err := d.writeReg(ctx, r.User, user, 0xFFFFFFFF); err != nil {
-		return 0, err
-	}
-	return value & (1<<readBits - 1), d.writeReg(ctx, r.User2, user2, 0xFFFFFFFF)
+	return value & (1<<readBits - 1), d.writeRegs(ctx, regWrite{r.User, user}, regWrite{r.User2, user2})
 }
 
 // spiWait waits for the controller to finish, which it has by the time the

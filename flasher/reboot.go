@@ -35,10 +35,9 @@ func (d *Device) rebootLineless(ctx context.Context) error {
 	// Four stages of which the first resets the system after 2,000 ticks of
 	// the slow clock, some 15 ms (esptool esp32s3.py watchdog_reset).
 	const enable = 1<<31 | 5<<28 | 1<<8 | 2
-	for _, write := range [][2]uint32{{w.Protect, w.Key}, {w.Config1, 2000}, {w.Config0, enable}, {w.Protect, 0}} {
-		if err := d.writeReg(ctx, write[0], write[1], 0xFFFFFFFF); err != nil {
-			return err
-		}
+	err := d.writeRegs(ctx, regWrite{w.Protect, w.Key}, regWrite{w.Config1, 2000}, regWrite{w.Config0, enable}, regWrite{w.Protect, 0})
+	if err != nil {
+		return err
 	}
 	return d.slowDown(ctx)
 }

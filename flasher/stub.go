@@ -3,6 +3,7 @@ package flasher
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"hoptech.co.nz/flashd/flasher/stub"
@@ -31,36 +32,53 @@ const (
 // not allow one, or Options forbid it, the ROM goes on serving. A stub that is
 // running already is used as it is.
 func (d *Device) StartStub(ctx context.Context) error {
-	if d.stub {
-		d.stubFrom = "found running"
-		return d.raiseBaud(ctx)
-	}
-	if !d.chip.rcClocked { // the upload itself is then already fast
-		if err := d.raiseBaud(ctx); err != nil {
+	for {
+		if !d.stub {
+			if err := d.RaiseBaud(ctx); err != nil { // the upload itself is then already fast
+				return err
+			}
+			image, why := d.stubImage(ctx)
+			if image == nil {
+				d.logf("using the ROM loader: %s", why)
+				return nil
+			}
+			err := opError("start stub", d.uploadStub(ctx, image))
+			if err == nil {
+				err = opError("start stub", d.runStub(ctx, image.Entry))
+			} else if err = d.fallBack(ctx, err); err == nil {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			d.stub, d.stubFrom = true, stub.Version
+		}
+		// A line that does not carry the rate costs a reset, and that the stub.
+		if err := d.RaiseBaud(ctx); err != nil || d.stub {
 			return err
 		}
 	}
-	image, why := d.stubImage()
-	if image == nil {
-		d.logf("using the ROM loader: %s", why)
-		return nil
-	}
-	if err := d.runStub(ctx, image); err != nil {
-		return opError("start stub", err)
-	}
-	d.stub, d.stubFrom = true, stub.Version
-	return d.raiseBaud(ctx)
 }
 
 // stubImage returns the stub to use, or why there is none.
-func (d *Device) stubImage() (*stub.Image, string) {
+func (d *Device) stubImage(ctx context.Context) (*stub.Image, string) {
 	switch {
 	case d.opts.NoStub:
 		return nil, "the stub is switched off"
 	case d.security.SecureBoot:
 		return nil, "secure boot is on" // the C3's ROM refuses it, the S3's needs its memory patched
 	}
-	image, err := stub.For(d.chip.Name)
+	name := d.chip.Name
+	if d.chip.stubName != nil {
+		revision, err := d.Revision(ctx)
+		if err != nil {
+			return nil, err.Error()
+		}
+		if name = d.chip.stubName(revision); name == "" {
+			return nil, fmt.Sprintf("Espressif's stub does not run on revision %s", revision)
+		}
+	}
+	image, err := stub.For(name)
 	if errors.Is(err, stub.ErrMissing) {
 		return nil, "this build has no stub for the " + d.chip.Title
 	}
@@ -70,14 +88,17 @@ func (d *Device) stubImage() (*stub.Image, string) {
 	return image, ""
 }
 
-func (d *Device) runStub(ctx context.Context, image *stub.Image) error {
+// uploadStub puts a stub into the chip's RAM. Each block has a checksum: it is
+// also a test of the line.
+func (d *Device) uploadStub(ctx context.Context, image *stub.Image) error {
 	if err := d.upload(ctx, image.TextStart, image.Text); err != nil {
 		return err
 	}
-	if err := d.upload(ctx, image.DataStart, image.Data); err != nil {
-		return err
-	}
-	err := d.simple(ctx, MemEnd, memEndTimeout, 0, image.Entry)
+	return d.upload(ctx, image.DataStart, image.Data)
+}
+
+func (d *Device) runStub(ctx context.Context, entry uint32) error {
+	err := d.simple(ctx, MemEnd, memEndTimeout, 0, entry)
 	if err != nil && !errors.Is(err, Timeout) {
 		return err
 	}

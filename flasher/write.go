@@ -47,8 +47,11 @@ func (d *Device) WriteFlash(ctx context.Context, p *Packed, progress Progress) e
 			return err
 		}
 		d.logf("attempt %d: %v; starting the segment again", attempt, err)
-		if serr := d.resync(ctx); serr != nil {
-			return err
+		switch rerr := d.recover(ctx, attempt > 1); {
+		case errors.Is(rerr, NoSync):
+			return err // the first failure tells more
+		case rerr != nil:
+			return rerr
 		}
 	}
 }
@@ -75,20 +78,12 @@ func lineFault(err error) bool {
 		return true
 	case Rejected:
 		switch e.Code {
-		case 0x0107, 0xC000, 0xC100, // a damaged block
+		case 0x0105, 0x0107, 0xC000, 0xC100, 0xC300, // a damaged frame
 			0x010B, 0x010C, 0xC700, 0xC800, 0xC900: // a stream with a hole in it
 			return true
 		}
 	}
 	return false
-}
-
-// resync finds the loader's attention again after something went missing.
-func (d *Device) resync(ctx context.Context) error {
-	if err := d.line.settle(ctx, 100*time.Millisecond, 2*time.Second); err != nil {
-		return err
-	}
-	return d.sync(ctx)
 }
 
 func (d *Device) writeOnce(ctx context.Context, p *Packed, progress Progress) error {
