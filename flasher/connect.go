@@ -125,13 +125,22 @@ func (d *Device) syncOnce(ctx context.Context, turn bool) (response, error) {
 
 // whySilent looks for a reason in what the chip printed instead of answering.
 func (d *Device) whySilent(err error) error {
-	if i := bytes.Index(d.line.text, []byte("boot:0x")); i >= 0 {
-		line, _, _ := bytes.Cut(d.line.text[i:], []byte("\n"))
-		if !bytes.Contains(line, []byte("DOWNLOAD")) {
-			return &Error{Op: "sync", Kind: WrongBootMode, Err: fmt.Errorf("the chip started with %q", bytes.TrimSpace(line))}
-		}
+	mode, ok := bootMode(d.line.text)
+	if ok && !bytes.Contains(mode, []byte("DOWNLOAD")) {
+		return &Error{Op: "sync", Kind: WrongBootMode, Err: fmt.Errorf("the chip started with %q", mode)}
 	}
 	return err
+}
+
+// bootMode finds in a boot log how the chip has started:
+// "boot:0x8 (SPI_FAST_FLASH_BOOT)".
+func bootMode(log []byte) (mode []byte, ok bool) {
+	i := bytes.Index(log, []byte("boot:0x"))
+	if i < 0 {
+		return nil, false
+	}
+	line, _, ok := bytes.Cut(log[i:], []byte("\n"))
+	return bytes.TrimSpace(line), ok
 }
 
 // Identify finds out which chip it is, which MAC it has and which protections

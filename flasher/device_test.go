@@ -26,14 +26,19 @@ func simulate(model *espsim.Model, wiring espsim.Wiring, faults ...espsim.Fault)
 	return espsim.New(espsim.Config{
 		Model: model, MAC: testMAC, Flash: espsim.NewFlash(testFlash), Wiring: wiring,
 		Timing: espsim.Realistic(wiring), Faults: faults,
+		BootHeld: wiring == espsim.USBOTG, // nothing else leads into its download mode
 	})
 }
 
 func optionsFor(wiring espsim.Wiring, noStub bool) flasher.Options {
-	if wiring == espsim.USBSerialJTAG {
-		return flasher.Options{Wiring: flasher.USBSerialJTAG, NoStub: noStub}
+	opts := flasher.Options{Baud: 921600, NoStub: noStub}
+	switch wiring {
+	case espsim.USBSerialJTAG:
+		opts.Wiring = flasher.USBSerialJTAG
+	case espsim.USBOTG:
+		opts.Wiring = flasher.USBOTG
 	}
-	return flasher.Options{Baud: 921600, NoStub: noStub}
+	return opts
 }
 
 // open connects to chip as far as a write needs.
@@ -70,12 +75,12 @@ func pack(t *testing.T, name string, offset uint32, data []byte) *flasher.Packed
 
 func TestWriteVerifyReadOnEveryChipAndPath(t *testing.T) {
 	for _, model := range espsim.Models() {
-		for _, wiring := range []espsim.Wiring{espsim.Bridge, espsim.USBSerialJTAG} {
-			if wiring == espsim.USBSerialJTAG && flasherChip(t, model.Name).Watchdogs == (flasher.WatchdogRegs{}) {
+		for _, wiring := range []espsim.Wiring{espsim.Bridge, espsim.USBSerialJTAG, espsim.USBOTG} {
+			if wiring == espsim.USBSerialJTAG && model.Console.USBSerialJTAG == 0 || wiring == espsim.USBOTG && model.Console.USBOTG == 0 {
 				continue // has no such unit
 			}
 			for _, noStub := range []bool{false, true} {
-				name := model.Name + map[espsim.Wiring]string{espsim.Bridge: "/bridge", espsim.USBSerialJTAG: "/usb-jtag"}[wiring] +
+				name := model.Name + map[espsim.Wiring]string{espsim.Bridge: "/bridge", espsim.USBSerialJTAG: "/usb-jtag", espsim.USBOTG: "/usb-otg"}[wiring] +
 					map[bool]string{false: "/stub", true: "/rom"}[noStub]
 				t.Run(name, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
@@ -87,15 +92,6 @@ func TestWriteVerifyReadOnEveryChipAndPath(t *testing.T) {
 			}
 		}
 	}
-}
-
-func flasherChip(t *testing.T, name string) *flasher.Chip {
-	t.Helper()
-	chip, err := flasher.ChipNamed(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return chip
 }
 
 func writeVerifyRead(t *testing.T, chip *espsim.Chip, opts flasher.Options) {

@@ -128,23 +128,36 @@ func (img *Image) readFlashSettings(mode, sizeClock byte) error {
 		return fmt.Errorf("flash mode %d: want 0 to %d", mode, len(flashModes)-1)
 	}
 	img.FlashMode = flashModes[mode]
-	const largest = 7 // 128 MiB
 	size := sizeClock >> 4
-	if size > largest {
-		return fmt.Errorf("flash size code %d: want 0 to %d", size, largest)
+	if size > largestFlash {
+		return fmt.Errorf("flash size code %d: want 0 to %d", size, largestFlash)
 	}
 	img.FlashSize = 1 << 20 << size
-	// esp_image_spi_freq_t: the flash clock divided by 2, 3, 4 or not at all.
-	clock := sizeClock & 0xF
-	divider, ok := map[byte]int{0x0: 2, 0x1: 3, 0x2: 4, 0xF: 1}[clock]
+	mhz, ok := img.flashMHz(sizeClock & 0xF)
 	if !ok {
-		return fmt.Errorf("flash clock code %d: want 0, 1, 2 or 15", clock)
+		return fmt.Errorf("flash clock code %d: want 0, 1, 2 or 15", sizeClock&0xF)
 	}
-	if clock == 0 && img.Chip == ESP32C6.Name {
+	img.FlashMHz = mhz
+	return nil
+}
+
+// largestFlash is the code of 128 MiB, the largest size that a header can name.
+const largestFlash = 7
+
+// clockDividers are the header's codes for the flash clock, divided by 2, 3, 4
+// or not at all (esp_image_spi_freq_t).
+var clockDividers = map[byte]int{0x0: 2, 0x1: 3, 0x2: 4, 0xF: 1}
+
+// flashMHz returns the clock that a code stands for.
+func (img *Image) flashMHz(code byte) (mhz int, ok bool) {
+	divider, ok := clockDividers[code]
+	if !ok {
+		return 0, false
+	}
+	if code == 0 && img.Chip == ESP32C6.Name {
 		divider = 1 // its ROM divides wrongly, so the builds write 0 for the full clock (esptool/targets/esp32c6.py)
 	}
-	img.FlashMHz = flashClock(img.Chip) / divider
-	return nil
+	return flashClock(img.Chip) / divider, true
 }
 
 // flashClock is the undivided clock of a chip's flash in MHz

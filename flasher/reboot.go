@@ -3,11 +3,13 @@ package flasher
 import (
 	"bytes"
 	"context"
+	"time"
 )
 
 // Reboot restarts the chip into its application: by the reset line, or by the
-// RTC watchdog where the port has none. The Device takes no more commands
-// after it; Line tells what the application prints.
+// RTC watchdog where the port has none or the chip does not leave download mode
+// otherwise. The Device takes no more commands after it; Line tells what the
+// application prints.
 func (d *Device) Reboot(ctx context.Context) error {
 	if d.chip.ForceDownload != 0 {
 		// Else the chip may find itself in download mode again.
@@ -15,19 +17,59 @@ func (d *Device) Reboot(ctx context.Context) error {
 			return opError("reboot", err)
 		}
 	}
-	if d.lineless {
-		return opError("reboot", d.rebootLineless(ctx))
+	if d.lineless || d.opts.Wiring == USBOTG { // where RTS leads back into download mode
+		return opError("reboot", d.watchdogReset(ctx))
 	}
 	d.line.text, d.line.frames = nil, nil
 	// The ROM prints its boot log at its first rate.
 	if err := d.slowDown(ctx); err != nil {
 		return opError("reboot", err)
 	}
-	return d.reset(ctx, hard(d.opts.Wiring))
+	if err := d.reset(ctx, hard); err != nil {
+		return err
+	}
+	if d.opts.Wiring == USBSerialJTAG && d.chip.Watchdogs.CanReset && d.stuckInDownload(ctx) {
+		return opError("reboot", d.leaveDownload(ctx))
+	}
+	return nil
 }
 
-// rebootLineless restarts a chip without its reset line.
-func (d *Device) rebootLineless(ctx context.Context) error {
+// bootLog is how long a chip gets to say how it has started. The ROM does so
+// first of all.
+const bootLog = 300 * time.Millisecond
+
+// stuckInDownload reports whether a chip says after a reset that it is in
+// download mode. USB-Serial/JTAG resets the core only, which then does not look
+// at its boot pin again: a unit that was put in with its pin low stays there.
+func (d *Device) stuckInDownload(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeoutCause(ctx, bootLog, errQuiet)
+	defer cancel()
+	for {
+		if mode, ok := bootMode(d.line.text); ok {
+			return bytes.Contains(mode, []byte("DOWNLOAD"))
+		}
+		chunk, err := d.line.receive(ctx)
+		if err != nil {
+			return false // it says nothing, or is gone: whoever reads its lines will see
+		}
+		d.line.keepText(chunk)
+	}
+}
+
+// leaveDownload has the watchdog reset all of the chip, boot pin and all.
+func (d *Device) leaveDownload(ctx context.Context) error {
+	d.logf("the chip is back in download mode; resetting it by its watchdog")
+	d.stub = false
+	if err := d.sync(ctx); err != nil {
+		return err
+	}
+	err := d.watchdogReset(ctx)
+	d.line.text, d.line.frames = nil, nil
+	return err
+}
+
+// watchdogReset restarts a chip without its reset line.
+func (d *Device) watchdogReset(ctx context.Context) error {
 	w := d.chip.Watchdogs
 	if !w.CanReset {
 		return &Error{Kind: Unsupported}

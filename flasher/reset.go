@@ -66,14 +66,7 @@ func usbJTAG(hold time.Duration) resetStrategy {
 
 // hard restarts the chip into its application. DTR is released before RTS, or
 // the chip would find its boot pin low.
-func hard(wiring Wiring) resetStrategy {
-	if wiring == USBOTG {
-		return resetStrategy{"hard", []resetStep{
-			{dtr: false, rts: true, hold: 2 * resetHold}, {dtr: false, rts: false, hold: 2 * resetHold},
-		}}
-	}
-	return resetStrategy{"hard", []resetStep{{dtr: false, rts: true, hold: resetHold}, {dtr: false, rts: false}}}
-}
+var hard = resetStrategy{"hard", []resetStep{{dtr: false, rts: true, hold: resetHold}, {dtr: false, rts: false}}}
 
 // strategies are the resets to try in turn (loader.py
 // _construct_reset_strategy_sequence).
@@ -83,6 +76,9 @@ func (d *Device) strategies() []resetStrategy {
 		return []resetStrategy{{"custom", d.opts.Reset.steps}}
 	case d.opts.Wiring == USBSerialJTAG:
 		return []resetStrategy{usbJTAG(usbHold), usbJTAG(resetHold)}
+	case d.opts.Wiring == USBOTG:
+		// The console is there in download mode only, and a reset takes it away.
+		return []resetStrategy{{name: "none"}, tight(bootHold)}
 	default:
 		return []resetStrategy{tight(bootHold), tight(longHold), classic(bootHold), classic(longHold)}
 	}

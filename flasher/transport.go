@@ -19,9 +19,9 @@ type transport struct {
 	ended  error       // why; valid once chunks is closed
 
 	decoder slip.Decoder
-	frames  [][]byte // decoded, not yet asked for
-	text    []byte   // the last bytes outside frames: the boot log, if there is one
-	broken  error    // set when a call on the port was abandoned; nothing works any more
+	frames  [][]byte   // decoded, not yet asked for
+	text    []byte     // the last bytes outside frames: the boot log, if there is one
+	pending chan error // of a call on the port that was given up and has not come back; else nil
 }
 
 // maxText bounds how much of a boot log is kept for looking at.
@@ -59,18 +59,27 @@ func (t *transport) close() error {
 }
 
 // within runs a call on the port and gives up on it when ctx ends: a device
-// that vanished can hold a write or an ioctl for seconds.
+// that vanished can hold a write or an ioctl for seconds, and a busy machine
+// one that is there for longer than a SYNC gets. The next call then waits for
+// it first, so that calls never overtake each other.
 func (t *transport) within(ctx context.Context, call func() error) error {
-	if t.broken != nil {
-		return t.broken
+	if t.pending != nil {
+		if err := t.await(ctx); err != nil {
+			return err
+		}
 	}
-	done := make(chan error, 1)
-	go func() { done <- call() }()
+	t.pending = make(chan error, 1)
+	go func(done chan<- error) { done <- call() }(t.pending)
+	return t.await(ctx)
+}
+
+// await waits for the call under way.
+func (t *transport) await(ctx context.Context) error {
 	select {
-	case err := <-done:
+	case err := <-t.pending:
+		t.pending = nil
 		return portError(err)
 	case <-ctx.Done():
-		t.broken = fmt.Errorf("%w: a call on the port did not come back", IO)
 		return context.Cause(ctx)
 	}
 }

@@ -1,0 +1,53 @@
+package flasher_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"testing"
+
+	"hoptech.co.nz/flashd/flasher"
+)
+
+func TestPatchImage(t *testing.T) {
+	plain := imageOf([]byte("boot"))
+	hashed := bytes.Clone(plain)
+	hashed[23] = 1
+	sum := sha256.Sum256(hashed)
+	hashed = append(hashed, sum[:]...)
+	hashed = append(hashed, "what follows stays"...)
+	for name, image := range map[string][]byte{"plain": plain, "hashed": hashed} {
+		t.Run(name, func(t *testing.T) {
+			before := bytes.Clone(image)
+			patched, err := flasher.PatchImage(image, flasher.FlashSettings{Mode: "qio", Size: 8 << 20, MHz: 40})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(image, before) {
+				t.Error("the build's own image was changed")
+			}
+			img, err := flasher.ParseImage(patched) // checks the SHA-256
+			if err != nil {
+				t.Fatal(err)
+			}
+			if img.FlashMode != "qio" || img.FlashSize != 8<<20 || img.FlashMHz != 40 {
+				t.Errorf("it says %s, %d bytes, %d MHz", img.FlashMode, img.FlashSize, img.FlashMHz)
+			}
+			if name == "hashed" && !bytes.HasSuffix(patched, []byte("what follows stays")) {
+				t.Error("what stands behind the image was changed")
+			}
+			same, err := flasher.PatchImage(image, flasher.FlashSettings{})
+			if err != nil || !bytes.Equal(same, image) {
+				t.Errorf("without settings: %v, changed %v", err, !bytes.Equal(same, image))
+			}
+		})
+	}
+	for _, s := range []flasher.FlashSettings{{Mode: "quick"}, {Size: 3 << 20}, {Size: 256 << 20}, {Size: 1 << 19}, {MHz: 33}} {
+		if _, err := flasher.PatchImage(plain, s); !errors.Is(err, flasher.BadImage) {
+			t.Errorf("%+v: %v", s, err)
+		}
+	}
+	if _, err := flasher.PatchImage([]byte("no image"), flasher.FlashSettings{}); !errors.Is(err, flasher.BadImage) {
+		t.Errorf("no image: %v", err)
+	}
+}
