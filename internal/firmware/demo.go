@@ -149,8 +149,8 @@ func machineCode() ([]byte, error) {
 func packed(data []byte) []byte {
 	var b bytes.Buffer
 	w := zlib.NewWriter(&b)
-	w.Write(data) // neither fails when writing to a buffer
-	w.Close()
+	_, _ = w.Write(data) // neither fails when writing to a buffer
+	_ = w.Close()
 	return b.Bytes()
 }
 

@@ -88,7 +88,7 @@ func (d *draft) save(imagesDir string) (*Release, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(temp) // nothing is there any more after a success
+	defer func() { _ = os.RemoveAll(temp) }() // nothing is there any more after a success
 	if err := d.write(temp); err != nil {
 		return nil, err
 	}

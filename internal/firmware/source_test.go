@@ -159,8 +159,10 @@ func TestImportWebToolsChoosesBuild(t *testing.T) {
 	files := webFolder(t, "esp32c3")
 	build := func(family string) object {
 		return object{"chipFamily": family, "parts": []object{
-			{"path": "bootloader.bin", "offset": 0}, {"path": "partitions.bin", "offset": 0x8000},
-			{"path": "boot_app0.bin", "offset": 0xE000}, {"path": "app.bin", "offset": 0x10000},
+			{"path": "bootloader.bin", "offset": 0},
+			{"path": "partitions.bin", "offset": 0x8000},
+			{"path": "boot_app0.bin", "offset": 0xE000},
+			{"path": "app.bin", "offset": 0x10000},
 		}}
 	}
 	manifest := func(builds ...object) map[string][]byte {

@@ -30,10 +30,11 @@ type attempt struct {
 	own      []*flasher.Packed // what only this unit gets, packed
 	helpers  sync.WaitGroup
 
-	result jobs.Result
-	try    int   // how often the phases have been begun
-	ended  int   // percent of the progress bar that the phases before have filled
-	now    phase // that is running
+	result  jobs.Result
+	revived bool  // the port has been reset; once has to do
+	try     int   // how often the phases have been begun
+	ended   int   // percent of the progress bar that the phases before have filled
+	now     phase // that is running
 }
 
 func newAttempt(sl *slot, device hotplug.Device) *attempt {

@@ -94,7 +94,7 @@ func (s *secretBench) searchKeys(where string, text []byte) {
 		for key := range slices.Chunk(keys[:64], 16) {
 			for _, form := range []string{
 				string(key), hex.EncodeToString(key), strings.ToUpper(hex.EncodeToString(key)),
-				strings.Trim(fmt.Sprint(key), "[]"), strings.Trim(fmt.Sprintf("%#v", key), "[]byte{}"), fmt.Sprintf("% x", key),
+				strings.Trim(fmt.Sprintf("%d", key), "[]"), strings.Trim(fmt.Sprintf("%#v", key), "[]byte{}"), fmt.Sprintf("% x", key),
 				base64.StdEncoding.EncodeToString(key[:15]), fmt.Sprintf("%q", key),
 			} {
 				if bytes.Contains(text, []byte(form)) {

@@ -33,8 +33,10 @@ const (
 
 // Kinds returns every word that can stand as the kind of a failure.
 func Kinds() []string {
-	kinds := []string{kindAlreadyDone, kindBusy, kindOtherLayout, kindTemplate, kindEscrow, kindStore, kindStopped, kindSilent,
-		kindWrongID, kindUnprovisioned, kindUnauthorized, kindUnavailable, kindUnknownUnit, kindBadAnswer, kindPort, kindOther}
+	kinds := []string{
+		kindAlreadyDone, kindBusy, kindOtherLayout, kindTemplate, kindEscrow, kindStore, kindStopped, kindSilent,
+		kindWrongID, kindUnprovisioned, kindUnauthorized, kindUnavailable, kindUnknownUnit, kindBadAnswer, kindPort, kindOther,
+	}
 	for _, k := range flasher.Kinds {
 		kinds = append(kinds, string(k))
 	}
@@ -137,6 +139,7 @@ var rules = []rule{
 	{kind: kindBadAnswer, outcome: jobs.Error, blame: jobs.BlameRig, hint: hintEngineer},
 	{kind: kindOtherLayout, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Allow the rework again with --reflash."},
 	{kind: string(flasher.WrongChip), outcome: jobs.Error, blame: jobs.BlameRig, hint: "This board is not for this release: take it out."},
+	{kind: string(flasher.WrongRevision), outcome: jobs.Error, blame: jobs.BlameRig, hint: "This board is not for this release: take it out."},
 	{kind: string(flasher.UnknownChip), outcome: jobs.Error, blame: jobs.BlameRig, hint: "This board is not for this line: take it out."},
 	{kind: string(flasher.Secured), outcome: jobs.Error, blame: jobs.BlameRig, hint: "Plain images would leave it unable to start: take it out and call the engineer."},
 	{kind: string(flasher.BadImage), outcome: jobs.Error, blame: jobs.BlameRig, hint: hintEngineer},

@@ -50,7 +50,10 @@ func Phases() []string {
 func (a *attempt) connect(ctx context.Context) error {
 	for {
 		err := a.connectOnce(ctx)
-		if !errors.Is(err, flasher.Detached) {
+		switch {
+		case errors.Is(err, flasher.Detached):
+		case errors.Is(err, flasher.NoSync) && a.revive(ctx):
+		default:
 			return err
 		}
 		if err := a.comeBack(ctx); err != nil {
@@ -66,7 +69,7 @@ func (a *attempt) connectOnce(ctx context.Context) error {
 	}
 	a.dev, err = flasher.Connect(ctx, port, flasher.Options{
 		Wiring: flasher.WiringOf(a.port.VID, a.port.PID),
-		Baud:   a.Flasher.Baud, NoStub: a.Flasher.NoStub,
+		Baud:   a.Flasher.Baud, NoStub: a.Flasher.NoStub, Reset: a.Flasher.Reset,
 		Logf: func(format string, args ...any) { a.log.Info(fmt.Sprintf(format, args...)) },
 	})
 	if err == nil {
@@ -114,6 +117,9 @@ func (a *attempt) identify(ctx context.Context) error {
 	a.board.identified(a.slot.Slot, unit, a.dev.Chip().Title)
 	if chip := a.dev.Chip(); chip != a.plan.chip {
 		return &fault{string(flasher.WrongChip), fmt.Errorf("the unit has the chip %s, release %s is for %s", chip, a.Release.Name, a.plan.chip)}
+	}
+	if err := a.dev.CheckRevision(ctx, a.Release.MinRevision, a.Release.MaxRevision); err != nil {
+		return err
 	}
 	if security := a.dev.Security(); security != (flasher.Security{}) {
 		return &fault{string(flasher.Secured), fmt.Errorf("the unit has %s enabled", security)}

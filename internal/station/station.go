@@ -24,6 +24,10 @@ type Config struct {
 	Release *firmware.Release
 	Source  credentials.Source
 	Open    func(context.Context, hotplug.Device) (flasher.Port, error)
+	// ResetPort has the port of a unit that gives no sync start afresh, without
+	// cutting its power; nil: nobody can. The unit may leave the USB with it
+	// and come back.
+	ResetPort func(context.Context, hotplug.Device) error
 
 	Slots     []Slot        // in fixture order; none: every device is a slot of its own
 	Flasher   FlasherConfig // how to talk to chips
@@ -45,8 +49,9 @@ type Slot struct {
 
 // FlasherConfig says how chips are talked to.
 type FlasherConfig struct {
-	Baud   int  // for UARTs, in bits per second; 0: 115200
-	NoStub bool // use the ROM loader only
+	Baud   int    // for UARTs, in bits per second; 0: 115200
+	NoStub bool   // use the ROM loader only
+	Reset  string // how boards get into download mode that are wired otherwise; see flasher.Options
 }
 
 // BootCheck says whether a unit has to start and say its Device ID.

@@ -15,6 +15,6 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	code := m.Run()
-	os.RemoveAll(temp)
+	_ = os.RemoveAll(temp) // the system clears its temporary files, too
 	os.Exit(code)
 }
