@@ -101,7 +101,7 @@ func openTTYNow(path string) (_ *tty, err error) {
 		return nil, openError(path, err)
 	}
 	if err := exclude(raw, path); err != nil {
-		return nil, errors.Join(err, bytes.Close())
+		return nil, errors.Join(openError(path, err), bytes.Close())
 	}
 	lowLatency(raw)
 	return &tty{path: path, bytes: bytes, ctl: ctl, raw: raw, closed: make(chan struct{})}, nil
@@ -131,10 +131,23 @@ func openError(path string, err error) error {
 		return busy(path)
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("open %s: %w; install deploy/60-flashd.rules and add this user to the group flashd", path, err)
-	case isGone(err):
+	case isGone(err), errors.Is(err, unix.EIO) && vanishes(path):
 		return &DetachedError{Port: path, Err: err}
 	default:
 		return fmt.Errorf("open %s: %w", path, err)
+	}
+}
+
+// vanishes reports whether the node at path goes away: an open that was under
+// way when the cable was pulled fails a moment before the kernel removes it.
+func vanishes(path string) bool {
+	for deadline := time.Now().Add(goneLimit); ; time.Sleep(goneLimit / 20) {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return true
+		}
+		if time.Now().After(deadline) {
+			return false
+		}
 	}
 }
 
