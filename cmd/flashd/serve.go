@@ -109,7 +109,7 @@ func newLine(cfg settings, log *slog.Logger) (_ *line, err error) {
 	}
 	l.station, err = station.New(station.Config{
 		Name: cfg.Station, Version: version, Store: l.store, Release: release, Source: source,
-		Open: l.from.Open, Slots: l.from.Slots(), Simulated: cfg.simulate > 0,
+		Open: l.from.Open, ResetPort: l.from.ResetPort, Slots: l.from.Slots(), Simulated: cfg.simulate > 0,
 		Flasher: cfg.flasherConfig(), BootCheck: cfg.bootCheck(), KeyEscrow: cfg.keyEscrow(),
 		Retries: cfg.MaxRetries, Units: cfg.units, Grace: cfg.grace,
 		Registry: l.registry, Log: log,

@@ -23,6 +23,8 @@ type supply interface {
 	Events() <-chan hotplug.Event
 	// Open opens the port of a unit.
 	Open(context.Context, hotplug.Device) (flasher.Port, error)
+	// ResetPort has the port of a unit that gives no sync start afresh.
+	ResetPort(context.Context, hotplug.Device) error
 	// Run keeps units coming until ctx ends. Those that are there stay.
 	Run(context.Context, *station.Station) error
 	// Close ends what Run has left, once the station has ended.

@@ -38,6 +38,10 @@ func (u *usb) Open(ctx context.Context, d hotplug.Device) (flasher.Port, error) 
 	return serialport.Open(ctx, d.TTY)
 }
 
+// ResetPort resets a board's USB device, for which its node has to be ours: see
+// deploy/60-flashd.rules.
+func (u *usb) ResetPort(_ context.Context, d hotplug.Device) error { return libusb.Reset(d.Path) }
+
 // Run watches the USB until ctx ends. Where the kernel does not tell of
 // changes, a listing every few seconds has to do.
 func (u *usb) Run(ctx context.Context, _ *station.Station) error {

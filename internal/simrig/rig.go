@@ -77,6 +77,10 @@ func (r *Rig) Open(_ context.Context, device hotplug.Device) (flasher.Port, erro
 	return u.chip.Open()
 }
 
+// ResetPort does nothing: a simulated port has no USB device that could lose
+// its way.
+func (r *Rig) ResetPort(context.Context, hotplug.Device) error { return nil }
+
 // Run has the operator tend the fixture, by what the board says, until ctx
 // ends. The units that are in the slots then go on.
 func (r *Rig) Run(ctx context.Context, board *station.Station) error {
