@@ -52,8 +52,10 @@ func (d *Device) startRate(ctx context.Context) error {
 // enterLoader resets the chip into its loader, in one way after the other,
 // until something answers SYNC.
 func (d *Device) enterLoader(ctx context.Context) error {
-	ways := d.strategies()
-	var err error
+	ways, err := d.strategies()
+	if err != nil {
+		return &Error{Op: "reset", Kind: Unsupported, Err: err}
+	}
 	for attempt := range connectAttempts {
 		d.line.text = nil
 		if err = d.reset(ctx, ways[attempt%len(ways)]); err != nil {

@@ -16,9 +16,9 @@ type Options struct {
 	// NoStub keeps to the ROM loader: slower, but nothing runs on the chip
 	// that it was not made with.
 	NoStub bool
-	// Reset is how to bring the chip into download mode, instead of the ways
-	// that go with Wiring.
-	Reset ResetSequence
+	// Reset is how to bring a board into download mode whose lines are wired
+	// otherwise; see CheckResetSequence. "" is what goes with Wiring.
+	Reset string
 	// Logf, if set, is told of what is worth knowing and not an error.
 	Logf func(format string, args ...any)
 }

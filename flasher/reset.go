@@ -70,17 +70,18 @@ var hard = resetStrategy{"hard", []resetStep{{dtr: false, rts: true, hold: reset
 
 // strategies are the resets to try in turn (loader.py
 // _construct_reset_strategy_sequence).
-func (d *Device) strategies() []resetStrategy {
+func (d *Device) strategies() ([]resetStrategy, error) {
 	switch {
-	case len(d.opts.Reset.steps) > 0:
-		return []resetStrategy{{"custom", d.opts.Reset.steps}}
+	case d.opts.Reset != "":
+		custom, err := parseResetSequence(d.opts.Reset)
+		return []resetStrategy{custom}, err
 	case d.opts.Wiring == USBSerialJTAG:
-		return []resetStrategy{usbJTAG(usbHold), usbJTAG(resetHold)}
+		return []resetStrategy{usbJTAG(usbHold), usbJTAG(resetHold)}, nil
 	case d.opts.Wiring == USBOTG:
 		// The console is there in download mode only, and a reset takes it away.
-		return []resetStrategy{{name: "none"}, tight(bootHold)}
+		return []resetStrategy{{name: "none"}, tight(bootHold)}, nil
 	default:
-		return []resetStrategy{tight(bootHold), tight(longHold), classic(bootHold), classic(longHold)}
+		return []resetStrategy{tight(bootHold), tight(longHold), classic(bootHold), classic(longHold)}, nil
 	}
 }
 

@@ -7,37 +7,33 @@ import (
 	"time"
 )
 
-// ResetSequence brings a board into download mode whose lines are wired
-// otherwise than usual. The zero value is none.
-type ResetSequence struct {
-	text  string
-	steps []resetStep
-}
-
 // maxWait bounds one wait of a sequence, and with that a slip of the pen.
 const maxWait = 10 * time.Second
 
-// ParseResetSequence reads a sequence as esptool's configuration has it
+// CheckResetSequence reports what is wrong with the text of a sequence for
+// Options.Reset. It is written as in esptool's configuration
 // (custom_reset_sequence): steps with | between them, each D or R and 1 or 0 for
 // one line, U and both as in U1,0 for DTR and RTS in one step, or W and a time
 // to wait in seconds. 1 asserts a line, that is, pulls the pin low. The usual
-// reset is "D0|R1|W0.1|D1|R0|W0.05|D0". An empty text is the zero value.
-func ParseResetSequence(text string) (ResetSequence, error) {
-	s := ResetSequence{text: text}
-	if text == "" {
-		return s, nil
-	}
+// reset is "D0|R1|W0.1|D1|R0|W0.05|D0".
+func CheckResetSequence(text string) error {
+	_, err := parseResetSequence(text)
+	return err
+}
+
+func parseResetSequence(text string) (resetStrategy, error) {
+	s := resetStrategy{name: "custom"}
 	var lines resetStep
 	for word := range strings.SplitSeq(text, "|") {
 		if err := s.add(word, &lines); err != nil {
-			return ResetSequence{}, fmt.Errorf("reset sequence %q: %w", text, err)
+			return s, fmt.Errorf("reset sequence %q: %w", text, err)
 		}
 	}
 	return s, nil
 }
 
 // add appends one step; lines is how the steps before have left them.
-func (s *ResetSequence) add(word string, lines *resetStep) error {
+func (s *resetStrategy) add(word string, lines *resetStep) error {
 	command, value := word[:min(1, len(word))], word[min(1, len(word)):]
 	switch command {
 	case "W":
@@ -80,6 +76,3 @@ func (r *resetStep) set(command, value string) bool {
 	}
 	return true
 }
-
-// String returns the sequence as it was read.
-func (s ResetSequence) String() string { return s.text }

@@ -33,12 +33,11 @@ func TestCustomResetSequence(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				chip := simulate(espsim.ESP32S3, espsim.Bridge)
 				defer chip.Close()
-				sequence, err := flasher.ParseResetSequence(text)
-				if err != nil {
+				if err := flasher.CheckResetSequence(text); err != nil {
 					t.Fatal(err)
 				}
 				port := &lineLog{Port: openPort(t, chip)}
-				d, err := flasher.Connect(t.Context(), port, flasher.Options{Reset: sequence})
+				d, err := flasher.Connect(t.Context(), port, flasher.Options{Reset: text})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -52,22 +51,30 @@ func TestCustomResetSequence(t *testing.T) {
 }
 
 func TestResetSequencesThatAreNone(t *testing.T) {
-	for _, text := range []string{"D", "D2", "X1", "D1||R0", "W", "W-1", "W1e9", "WNaN", "U1", "U1,", "D1,0", "d1", " D1"} {
-		if s, err := flasher.ParseResetSequence(text); err == nil {
-			t.Errorf("%q is taken for %v", text, s)
+	for _, text := range []string{"", "D", "D2", "X1", "D1||R0", "W", "W-1", "W1e9", "WNaN", "U1", "U1,", "D1,0", "d1", " D1"} {
+		if err := flasher.CheckResetSequence(text); err == nil {
+			t.Errorf("%q is taken for a sequence", text)
 		} else if !strings.Contains(err.Error(), "want") {
 			t.Errorf("%q: %v does not say what is wanted", text, err)
 		}
 	}
+	synctest.Test(t, func(t *testing.T) {
+		chip := simulate(espsim.ESP32S3, espsim.Bridge)
+		defer chip.Close()
+		if _, err := flasher.Connect(t.Context(), openPort(t, chip), flasher.Options{Reset: "D1|?"}); err == nil {
+			t.Error("a chip was reset with no sequence")
+		}
+	})
 }
 
-func FuzzParseResetSequence(f *testing.F) {
+func FuzzCheckResetSequence(f *testing.F) {
 	f.Add("D0|R1|W0.1|D1|R0|W0.05|D0")
 	f.Add("U1,0|W9")
 	f.Fuzz(func(t *testing.T, text string) {
-		s, err := flasher.ParseResetSequence(text)
-		if err == nil && s.String() != text {
-			t.Errorf("%q became %q", text, s)
+		// Sequences can be put behind each other.
+		twice := flasher.CheckResetSequence(text + "|" + text)
+		if once := flasher.CheckResetSequence(text); (once == nil) != (twice == nil) {
+			t.Errorf("%q: %v, and twice %v", text, once, twice)
 		}
 	})
 }

@@ -98,7 +98,7 @@ func flashSettings(c *cli.Context) (settings, error) {
 }
 
 func (s settings) flasherConfig() station.FlasherConfig {
-	return station.FlasherConfig{Baud: s.Flasher.Baud, NoStub: !s.Flasher.Stub}
+	return station.FlasherConfig{Baud: s.Flasher.Baud, NoStub: !s.Flasher.Stub, Reset: s.Flasher.Reset}
 }
 
 func (s settings) bootCheck() station.BootCheck {

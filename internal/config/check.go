@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"hoptech.co.nz/flashd/flasher"
 )
 
 // check notes what is wrong with the values of c.
@@ -25,6 +27,9 @@ func (f *file) check(c *Config) {
 	}
 	f.checkSlots()
 	f.between("flasher.baud", c.Flasher.Baud, 9600, 5_000_000)
+	if err := flasher.CheckResetSequence(c.Flasher.Reset); err != nil && c.Flasher.Reset != "" {
+		f.problemAt("flasher.reset", "%v", err)
+	}
 	f.between("max_retries", c.MaxRetries, 0, 10)
 	if c.BootCheck.Enabled {
 		f.lasting("boot_check.timeout", c.BootCheck.Timeout, time.Second, 5*time.Minute)

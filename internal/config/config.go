@@ -37,8 +37,9 @@ type USB struct {
 
 // Flasher is about the line to a chip.
 type Flasher struct {
-	Baud int  `yaml:"baud"` // bits per second after connecting at 115200
-	Stub bool `yaml:"stub"` // use Espressif's stub, which is faster than the ROM loader
+	Baud  int    `yaml:"baud"`  // bits per second after connecting at 115200
+	Stub  bool   `yaml:"stub"`  // use Espressif's stub, which is faster than the ROM loader
+	Reset string `yaml:"reset"` // how boards get into download mode that are wired otherwise, as esptool's custom_reset_sequence
 }
 
 // BootCheck says whether, and how long, a unit is watched as it starts.

@@ -155,6 +155,7 @@ func TestProblems(t *testing.T) {
 		{"number", "flasher: {baud: fast}\n", []string{`flashd.yaml:1:17: flasher.baud: want a whole number`}},
 		{"fraction", "max_retries: 1.5\n", []string{`flashd.yaml:1:14: max_retries: want a whole number`}},
 		{"huge number", "max_retries: 99999999999999999999\n", []string{`flashd.yaml:1:14: max_retries: want a whole number`}},
+		{"reset sequence", "flasher: {reset: D1|X}\n", []string{`flashd.yaml:1:18: flasher.reset: reset sequence "D1|X": step "X": want D, R, U or W first`}},
 		{"bool", "flasher:\n  stub: yes\n", []string{`flashd.yaml:2:9: flasher.stub: want true or false`}},
 		{"duration without unit", "boot_check: {timeout: 15}\n", []string{`flashd.yaml:1:23: boot_check.timeout: want a duration with its unit, such as 15s or 500ms`}},
 		{"duration too long", "boot_check: {timeout: 15h}\n", []string{`flashd.yaml:1:23: boot_check.timeout: 15h0m0s is out of range; want 1s to 5m0s`}},
