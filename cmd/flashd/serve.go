@@ -190,6 +190,7 @@ func (l *line) run(ctx context.Context, show func(<-chan station.View)) error {
 	group.Go(func() error { return web.Serve(groupCtx, l.board, web.NewHandler(handlers), l.log) })
 	group.Go(func() error { return web.Serve(groupCtx, l.control, web.NewControl(handlers), l.log) })
 	group.Go(func() error { show(l.station.Watch(groupCtx)); return nil })
+	group.Go(func() error { tellSystemd(groupCtx, unitsCtx, l.station.View, l.log); return nil })
 	group.Go(func() error { return l.from.Run(unitsCtx, l.station) })
 	group.Go(func() error {
 		defer stopShow()
