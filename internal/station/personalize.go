@@ -14,13 +14,9 @@ import (
 // whose firmware stays that it has in this release: else the write would hit
 // something else, or the firmware would not find it.
 func (a *attempt) sameLayout(ctx context.Context) error {
-	raw, err := a.dev.ReadFlash(ctx, a.plan.table, flasher.PartitionTableSize, nil)
+	table, err := a.readTable(ctx)
 	if err != nil {
 		return err
-	}
-	table, err := flasher.ParsePartitionTable(raw)
-	if err != nil {
-		return &fault{kindOtherLayout, err}
 	}
 	own := []firmware.Partition{a.Release.NVS}
 	if a.Release.NVSKeys != nil {
@@ -36,6 +32,30 @@ func (a *attempt) sameLayout(ctx context.Context) error {
 		return a.noKeys(ctx, table)
 	}
 	return nil
+}
+
+// readTable returns the unit's partition table. Mostly it is that of the
+// release, which the chip says sooner than it is read.
+func (a *attempt) readTable(ctx context.Context) (flasher.PartitionTable, error) {
+	for i, s := range a.plan.segments {
+		if s.Offset != a.plan.table {
+			continue
+		}
+		if held, err := a.dev.Holds(ctx, s); err != nil {
+			return nil, err
+		} else if held {
+			return flasher.ParsePartitionTable(a.Release.Segments[i].Data)
+		}
+	}
+	raw, err := a.dev.ReadFlash(ctx, a.plan.table, flasher.PartitionTableSize, nil)
+	if err != nil {
+		return nil, err
+	}
+	table, err := flasher.ParsePartitionTable(raw)
+	if err != nil {
+		return nil, &fault{kindOtherLayout, err}
+	}
+	return table, nil
 }
 
 // noKeys refuses a unit that has NVS keys. Its firmware, which stays, would
@@ -87,7 +107,7 @@ func (a *attempt) personalize(ctx context.Context) error {
 		}
 	}
 	for _, p := range a.own {
-		if err := a.dev.WriteFlash(ctx, p, nil); err != nil {
+		if err := a.dev.UpdateFlash(ctx, p, nil); err != nil {
 			return err
 		}
 		a.countWritten(p)

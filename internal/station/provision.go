@@ -153,7 +153,11 @@ func (a *attempt) writesFirmware() bool { return a.decision.Verdict != jobs.Rewo
 
 // attach makes the flash ready: stub, baud rate, size.
 func (a *attempt) attach(ctx context.Context) error {
-	if err := a.dev.StartStub(ctx); err != nil {
+	ready := a.dev.StartStub
+	if !a.writesFirmware() {
+		ready = a.dev.RaiseBaud // a few sectors are written before a stub is up
+	}
+	if err := ready(ctx); err != nil {
 		return err
 	}
 	if err := a.dev.AttachFlash(ctx); err != nil {
