@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,12 +34,13 @@ const salt = "a salt for tests that is long enough, surely"
 type fixture struct {
 	*testing.T
 	*station.Station
+	ports []int // of the virtual USB controller, by slot
 	store *jobs.Store
 	log   *lockedBuffer
 }
 
-// newFixture starts a station whose slots are the first ports of the virtual
-// USB controller, named by their number.
+// newFixture starts a station with so many slots, named by their number. No
+// other fixture has the same ports.
 func newFixture(t *testing.T, slots int, change func(*station.Config)) *fixture {
 	t.Helper()
 	f := &fixture{T: t, log: &lockedBuffer{}}
@@ -56,13 +58,15 @@ func newFixture(t *testing.T, slots int, change func(*station.Config)) *fixture 
 	log := slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	cfg := station.Config{
 		Name: "vm", Version: "v0", Store: f.store, Release: r, Source: source,
+		ResetPort: func(_ context.Context, d hotplug.Device) error { return libusb.Reset(d.Path) },
 		Open:      func(ctx context.Context, d hotplug.Device) (flasher.Port, error) { return serialport.Open(ctx, d.TTY) },
 		Flasher:   station.FlasherConfig{Baud: 921600},
 		BootCheck: station.BootCheck{Enabled: true, Limit: 15 * time.Second},
 		Grace:     20 * time.Second, Log: log,
 	}
 	for i := range slots {
-		cfg.Slots = append(cfg.Slots, station.Slot{Path: path(t, portOf(i)), Name: fmt.Sprint(i)})
+		f.ports = append(f.ports, portOf(int(usedPorts.Add(1))))
+		cfg.Slots = append(cfg.Slots, station.Slot{Path: path(t, f.ports[i]), Name: fmt.Sprint(i)})
 	}
 	if change != nil {
 		change(&cfg)
@@ -74,11 +78,20 @@ func newFixture(t *testing.T, slots int, change func(*station.Config)) *fixture 
 	return f
 }
 
-// portOf spreads slots over root hubs, each of which enumerates one device at
+// usedPorts counts what fixtures have.
+var usedPorts atomic.Int32
+
+// portOf spreads ports over root hubs, each of which enumerates one device at
 // a time.
-func portOf(slot int) int {
+func portOf(n int) int {
 	const hubs, ports = 8, 15
-	return slot%hubs*ports + slot/hubs
+	return n%hubs*ports + n/hubs%ports
+}
+
+// plug puts a unit into a slot.
+func (f *fixture) plug(b *usbip.Board, i int) {
+	f.Helper()
+	plug(f.T, b, f.ports[i])
 }
 
 // run works until the test ends, then checks the record and the log.

@@ -3,6 +3,7 @@
 package usbvm_test
 
 import (
+	"strings"
 	"testing"
 
 	"hoptech.co.nz/flashd/flasher/espsim/usbip"
@@ -11,9 +12,10 @@ import (
 func TestUnitGoesThroughTheLine(t *testing.T) {
 	for i, adapter := range []usbip.Adapter{usbip.USBSerialJTAG, usbip.CP2102, usbip.CH340} {
 		t.Run(adapter.String(), func(t *testing.T) {
+			t.Parallel()
 			f := newFixture(t, 1, nil)
 			unit := newUnit(t, i, adapter)
-			plug(t, unit, portOf(0))
+			f.plug(unit, 0)
 			a := f.result(0)
 			f.expect(a, "pass")
 			f.provisioned(unit, unitOf(i))
@@ -23,6 +25,27 @@ func TestUnitGoesThroughTheLine(t *testing.T) {
 			if !unit.Chip().BootedApp() {
 				t.Error("the unit does not run its application")
 			}
+		})
+	}
+}
+
+// A port that has lost its way is reset, and the unit passes in the same
+// attempt.
+func TestWedgedPortIsReset(t *testing.T) {
+	for i, adapter := range []usbip.Adapter{usbip.USBSerialJTAG, usbip.CP2102} {
+		t.Run(adapter.String(), func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, 1, nil)
+			unit := newUnit(t, 50+i, adapter)
+			f.plug(unit, 0)
+			unit.Wedge()
+			a := f.result(0)
+			f.expect(a, "pass")
+			f.provisioned(unit, unitOf(50+i))
+			if !strings.Contains(f.log.String(), "resetting its USB port") {
+				t.Error("it passed without a reset")
+			}
+			t.Logf("connected after %.1f s", a.Phases[0].Seconds)
 		})
 	}
 }
