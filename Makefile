@@ -22,7 +22,7 @@ USBVM_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flashd/usbvm
 export GOFLAGS := $(strip $(GOFLAGS) $(if $(TAGS),-tags=$(TAGS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-usb build lint bench setup clean
+.PHONY: help run test test-usb build deb lint bench setup clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -45,6 +45,10 @@ test-usb: setup ## run the tests on real USB ports, in a virtual machine
 
 build: setup $(STUBS) ## build bin/flashd
 	go build -ldflags '-X main.version=$(VERSION)' -o bin/flashd ./cmd/flashd
+
+deb: build ## build the Debian package bin/flashd_*.deb
+	@.ci/setup deb
+	@.ci/deb $(VERSION)
 
 lint: setup ## check style, mistakes, and which package may import which
 	$(LINTER) run

@@ -11,8 +11,8 @@ import (
 // so that `flashd rework UNIT --reason TEXT` works: cli/v2 stops looking for
 // flags at the first argument that is none.
 func interspersed(app *cli.App, args []string) []string {
-	if len(args) == 0 {
-		return args
+	if len(args) == 0 || args[len(args)-1] == "--generate-bash-completion" {
+		return args // a shell asks, with a word that has to stay the last
 	}
 	out, rest := []string{args[0]}, args[1:]
 	commands, flags := app.Commands, app.Flags

@@ -22,17 +22,18 @@ func run() int {
 
 func newApp() *cli.App {
 	app := &cli.App{
-		Name:        "flashd",
-		Usage:       "flash, provision and record ESP32 units as they are plugged in",
-		HideVersion: true,
-		ErrWriter:   os.Stderr,
+		Name:                 "flashd",
+		Usage:                "flash, provision and record ESP32 units as they are plugged in",
+		HideVersion:          true,
+		EnableBashCompletion: true,
+		ErrWriter:            os.Stderr,
 		// report prints errors and chooses the exit code, not the library.
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usageError,
 		Action:         noSuchCommand,
 		Commands: []*cli.Command{
 			serveCommand(), flashCommand(), reworkCommand(), jobsCommand(), unitsCommand(),
-			imageCommand(), nvsCommand(), portsCommand(), simulateCommand(), versionCommand(),
+			imageCommand(), nvsCommand(), portsCommand(), simulateCommand(), manCommand(), completionCommand(), versionCommand(),
 		},
 	}
 	explain(app.Commands)
