@@ -10,13 +10,10 @@ import (
 )
 
 func TestPatchImage(t *testing.T) {
-	plain := imageOf([]byte("boot"))
-	hashed := bytes.Clone(plain)
-	hashed[23] = 1
-	sum := sha256.Sum256(hashed)
-	hashed = append(hashed, sum[:]...)
-	hashed = append(hashed, "what follows stays"...)
-	for name, image := range map[string][]byte{"plain": plain, "hashed": hashed} {
+	full := testImage(9, []byte("boot"))
+	plain := bytes.Clone(full[:len(full)-sha256.Size])
+	plain[23] = 0 // no SHA-256 follows
+	for name, image := range map[string][]byte{"plain": plain, "hashed": append(full, "what follows stays"...)} {
 		t.Run(name, func(t *testing.T) {
 			before := bytes.Clone(image)
 			patched, err := flasher.PatchImage(image, flasher.FlashSettings{Mode: "qio", Size: 8 << 20, MHz: 40})

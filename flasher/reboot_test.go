@@ -84,7 +84,7 @@ func chipSaysApp(log string) bool { return strings.Contains(log, "entry 0x") }
 func bootable(t *testing.T) *espsim.Flash {
 	t.Helper()
 	flash := espsim.NewFlash(testFlash)
-	for offset, data := range map[int][]byte{0: imageOf(bytes.Repeat([]byte{1}, 64)), 0x8000: tableOf(t), 0x10000: imageOf(bytes.Repeat([]byte{2}, 64))} {
+	for offset, data := range map[int][]byte{0: testImage(9, bytes.Repeat([]byte{1}, 64)), 0x8000: tableOf(t), 0x10000: testImage(9, bytes.Repeat([]byte{2}, 64))} {
 		if err := flash.Program(offset, data); err != nil {
 			t.Fatal(err)
 		}
@@ -103,21 +103,4 @@ func tableOf(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return data
-}
-
-// imageOf is the smallest image for an ESP32-S3 with the content in its one segment.
-func imageOf(content []byte) []byte {
-	header := make([]byte, 24)
-	header[0], header[1], header[2], header[3], header[12] = 0xE9, 1, 2, 0x1F, 9
-	header[17], header[18] = 0xFF, 0xFF
-	image := append(header, 0, 0, 0x37, 0x40, byte(len(content)), byte(len(content)>>8), 0, 0)
-	image = append(image, content...)
-	sum := byte(0xEF)
-	for _, b := range content {
-		sum ^= b
-	}
-	for len(image)%16 != 15 {
-		image = append(image, 0)
-	}
-	return append(image, sum)
 }
