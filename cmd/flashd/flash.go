@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"hoptech.co.nz/flashd/flasher"
+	"hoptech.co.nz/flashd/internal/firmware"
 	"hoptech.co.nz/flashd/internal/hotplug"
 	"hoptech.co.nz/flashd/internal/serialport"
 	"hoptech.co.nz/flashd/internal/station"
@@ -29,6 +30,7 @@ func flashCommand() *cli.Command {
 			&cli.StringFlag{Name: "port", Usage: "`PORT` of the unit: /dev/ttyACM0, socket://HOST:PORT or rfc2217://HOST:PORT (required)"},
 			&cli.IntFlag{Name: "baud", Usage: "raise a UART to that rate, in bits per second", DefaultText: "921600"},
 			&cli.BoolFlag{Name: "no-stub", Usage: "use the chip's ROM loader only"},
+			&cli.StringFlag{Name: "diff", Usage: "write only what differs from `RELEASE`, which the unit is believed to hold; one that does not is written whole"},
 			&cli.BoolFlag{Name: "no-boot-check", Usage: "do not wait for the unit to start and say its Device ID"},
 			logFormatFlag(),
 		},
@@ -52,6 +54,12 @@ func flash(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	var previous *firmware.Release
+	if name := c.String("diff"); name != "" {
+		if previous, err = firmware.Load(cfg.ImagesDir, name); err != nil {
+			return fmt.Errorf("--diff: %w", err)
+		}
+	}
 	source, err := cfg.source(func(err error) { fmt.Fprintf(c.App.ErrWriter, "flashd: %s\n", heldBy(err)) })
 	if err != nil {
 		return err
@@ -64,7 +72,7 @@ func flash(c *cli.Context) error {
 	defer store.Close()
 	slot := station.Slot{Path: cfg.port, Name: filepath.Base(cfg.port)}
 	st, err := station.New(station.Config{
-		Name: cfg.Station, Version: version, Store: store, Release: release, Source: source,
+		Name: cfg.Station, Version: version, Store: store, Release: release, Previous: previous, Source: source,
 		Open: func(ctx context.Context, _ hotplug.Device) (flasher.Port, error) {
 			return serialport.Open(ctx, cfg.port)
 		},

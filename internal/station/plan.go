@@ -2,6 +2,7 @@ package station
 
 import (
 	"fmt"
+	"slices"
 
 	"hoptech.co.nz/flashd/flasher"
 	"hoptech.co.nz/flashd/internal/firmware"
@@ -14,12 +15,17 @@ type plan struct {
 	segments []*flasher.Packed
 	bytes    int    // flash bytes of all segments
 	table    uint32 // where the partition table is
+	// changes are the parts of a segment that differ from the release that
+	// units are believed to hold; for the others there is no entry.
+	changes map[*flasher.Packed][]*flasher.Packed
 }
 
 // usualTable is where esp-idf puts the partition table unless told otherwise.
 const usualTable = 0x8000
 
-func newPlan(r *firmware.Release) (plan, error) {
+// newPlan makes r ready for the wire; previous is what units are believed to
+// hold already, nil if nothing is known.
+func newPlan(r, previous *firmware.Release) (plan, error) {
 	chip, err := flasher.ChipNamed(r.Chip)
 	if err != nil {
 		return plan{}, err
@@ -36,5 +42,27 @@ func newPlan(r *firmware.Release) (plan, error) {
 		p.segments = append(p.segments, packed)
 		p.bytes += packed.Size
 	}
+	if previous != nil {
+		return p, p.compare(previous)
+	}
 	return p, nil
+}
+
+// compare finds what has changed since a release.
+func (p *plan) compare(previous *firmware.Release) error {
+	p.changes = map[*flasher.Packed][]*flasher.Packed{}
+	for _, old := range previous.Segments {
+		i := slices.IndexFunc(p.segments, func(s *flasher.Packed) bool { return s.Offset == old.Offset })
+		if i < 0 {
+			continue
+		}
+		before, err := flasher.Pack(old.Name, old.Offset, old.Data)
+		if err != nil {
+			return fmt.Errorf("segment %s of release %s: %w", old.Name, previous.Name, err)
+		}
+		if p.changes[p.segments[i]], err = p.segments[i].Changes(before); err != nil {
+			return err
+		}
+	}
+	return nil
 }

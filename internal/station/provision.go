@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"hoptech.co.nz/flashd/flasher"
@@ -177,22 +178,38 @@ func (a *attempt) attach(ctx context.Context) error {
 func (a *attempt) write(ctx context.Context) error {
 	before := 0
 	for _, s := range a.plan.segments {
-		held, err := a.holds(ctx, s)
+		err := a.writeSegment(ctx, s, func(done, _ int) {
+			part := float64(before+done) / float64(a.plan.bytes)
+			a.board.progress(a.slot.Slot, a.progress(part))
+		})
 		if err != nil {
 			return err
 		}
-		if !held {
-			err = a.dev.WriteFlash(ctx, s, func(done, _ int) {
-				part := float64(before+done) / float64(a.plan.bytes)
-				a.board.progress(a.slot.Slot, a.progress(part))
-			})
-			if err != nil {
-				return err
-			}
-			a.countWritten(s)
-		}
 		before += s.Size
 	}
+	return nil
+}
+
+// writeSegment writes what the unit does not hold of s.
+func (a *attempt) writeSegment(ctx context.Context, s *flasher.Packed, progress flasher.Progress) error {
+	if changes, known := a.plan.changes[s]; known {
+		if err := a.dev.WriteChanges(ctx, s, changes, progress); err != nil {
+			return err
+		}
+		a.verified(s) // WriteChanges has done so
+		for _, part := range changes {
+			a.countWritten(part)
+		}
+		return nil
+	}
+	held, err := a.holds(ctx, s)
+	if err != nil || held {
+		return err
+	}
+	if err := a.dev.WriteFlash(ctx, s, progress); err != nil {
+		return err
+	}
+	a.countWritten(s)
 	return nil
 }
 
@@ -213,12 +230,24 @@ func (a *attempt) verify(ctx context.Context) error { return a.verifyAll(ctx, a.
 
 func (a *attempt) verifyAll(ctx context.Context, segments []*flasher.Packed) error {
 	for _, s := range segments {
+		if slices.Contains(a.result.Verified, regionOf(s)) {
+			continue
+		}
 		if err := a.dev.Verify(ctx, s); err != nil {
 			return err
 		}
-		a.result.Verified = append(a.result.Verified, jobs.Region{Name: s.Name, Offset: s.Offset, Size: s.Size})
+		a.verified(s)
 	}
 	return nil
+}
+
+// verified notes that the chip has said that it holds s.
+func (a *attempt) verified(s *flasher.Packed) {
+	a.result.Verified = append(a.result.Verified, regionOf(s))
+}
+
+func regionOf(s *flasher.Packed) jobs.Region {
+	return jobs.Region{Name: s.Name, Offset: s.Offset, Size: s.Size}
 }
 
 // reboot starts what was written. A port without a reset line leaves that to

@@ -22,8 +22,11 @@ type Config struct {
 	Version string // of flashd, recorded with every attempt
 	Store   *jobs.Store
 	Release *firmware.Release
-	Source  credentials.Source
-	Open    func(context.Context, hotplug.Device) (flasher.Port, error)
+	// Previous is the release that the units are believed to hold: only what
+	// differs from it is written. nil: nothing is known.
+	Previous *firmware.Release
+	Source   credentials.Source
+	Open     func(context.Context, hotplug.Device) (flasher.Port, error)
 	// ResetPort has the port of a unit that gives no sync start afresh, without
 	// cutting its power; nil: nobody can. The unit may leave the USB with it
 	// and come back.
@@ -74,7 +77,7 @@ type Station struct {
 
 // New makes everything ready that is the same for all units.
 func New(cfg Config) (*Station, error) {
-	plan, err := newPlan(cfg.Release)
+	plan, err := newPlan(cfg.Release, cfg.Previous)
 	if err != nil {
 		return nil, fmt.Errorf("release %s: %w", cfg.Release.Name, err)
 	}
