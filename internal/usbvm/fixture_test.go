@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"hoptech.co.nz/flashd/flasher"
 	"hoptech.co.nz/flashd/flasher/espsim"
 	"hoptech.co.nz/flashd/flasher/espsim/usbip"
@@ -111,8 +113,20 @@ func (f *fixture) run(log *slog.Logger) {
 		}
 		if f.Failed() {
 			f.T.Log(f.log.String())
+			f.T.Log(kernelLog())
 		}
 	})
+}
+
+// kernelLog is the end of what the kernel has logged.
+func kernelLog() string {
+	const readAll = 3 // SYSLOG_ACTION_READ_ALL
+	buffer := make([]byte, 16<<10)
+	n, err := unix.Klogctl(readAll, buffer)
+	if err != nil {
+		return "kernel log: " + err.Error()
+	}
+	return string(buffer[:n])
 }
 
 type lockedBuffer struct {

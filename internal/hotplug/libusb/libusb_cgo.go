@@ -70,7 +70,13 @@ func enumerated() (_ map[address]hotplug.ID, err error) {
 // unplugged and plugged in, but without cutting its power. Its tty may come
 // back under another name.
 func Reset(path string) error {
-	if err := reset(path); err != nil {
+	err := reset(path)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		// On a busy bus the kernel gives a reset up now and then; asked again
+		// it goes through.
+		err = reset(path)
+	}
+	if err != nil {
 		return fmt.Errorf("reset USB device %s: %w", path, err)
 	}
 	return nil
