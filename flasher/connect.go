@@ -187,7 +187,7 @@ func (d *Device) identifyChip(ctx context.Context) error {
 	}
 	if noRegisters || d.security.SecureDownload {
 		d.security.SecureDownload = true
-		return &Error{Kind: Secured, Err: fmt.Errorf("%s is in secure download mode, in which its MAC cannot be read nor its flash verified", d.chipTitle())}
+		return &Error{Kind: Secured, Err: fmt.Errorf("%s is in secure download mode: it takes plain writes, but tells neither its MAC nor what its flash holds, so that nothing written to it could be verified", d.chipTitle())}
 	}
 	if d.chip == nil {
 		return &Error{Kind: UnknownChip, Err: fmt.Errorf("register %08x reads %08x", uint32(magicReg), magic)}

@@ -30,7 +30,9 @@ func (b *build) draft(name string, opts ImportOptions, nvs nvsText) (*draft, err
 		return nil, err
 	}
 	if size := cmp.Or(opts.FlashSize, b.flashSize); size != 0 {
-		setFlashSize(segments, size)
+		if err := setFlashSize(segments, size); err != nil {
+			return nil, err
+		}
 	}
 	segments = fillOTAData(segments)
 	d, err := newDraft(name, b.source, segments, nvs)

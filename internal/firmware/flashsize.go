@@ -1,8 +1,6 @@
 package firmware
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"fmt"
 	"math/bits"
 	"strconv"
@@ -22,8 +20,8 @@ func ParseFlashSize(text string) (int, error) {
 }
 
 // setFlashSize writes a flash size into the header of the bootloader among the
-// segments and renews its SHA-256, as esptool does when told a size.
-func setFlashSize(segments []Segment, size int) {
+// segments, as esptool does when told a size.
+func setFlashSize(segments []Segment, size int) error {
 	for i, s := range segments {
 		img, err := flasher.ParseImage(s.Data)
 		if err != nil {
@@ -33,19 +31,9 @@ func setFlashSize(segments []Segment, size int) {
 		if err != nil || s.Offset != chip.BootloaderOffset {
 			continue
 		}
-		segments[i].Data = withFlashSize(s.Data, img, size)
+		if segments[i].Data, err = flasher.PatchImage(s.Data, flasher.FlashSettings{Size: size}); err != nil {
+			return err
+		}
 	}
-}
-
-// withFlashSize leaves data alone: it is the build's.
-func withFlashSize(data []byte, img *flasher.Image, size int) []byte {
-	data = bytes.Clone(data)
-	code := byte(bits.TrailingZeros(uint(size >> 20)))
-	data[3] = code<<4 | data[3]&0x0F
-	if img.Hashed {
-		at := img.Size - sha256.Size
-		sum := sha256.Sum256(data[:at])
-		copy(data[at:], sum[:])
-	}
-	return data
+	return nil
 }
