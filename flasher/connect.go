@@ -61,6 +61,7 @@ func (d *Device) enterLoader(ctx context.Context) error {
 		if err = d.reset(ctx, ways[attempt%len(ways)]); err != nil {
 			return err
 		}
+		d.line.discard() // late answers from before the reset
 		if err = d.sync(ctx); err == nil {
 			return nil
 		}

@@ -129,16 +129,17 @@ func (t *transport) keepText(chunk []byte) {
 	}
 }
 
-// discard drops what has been received so far.
+// discard drops the frames received so far; a boot log among them is kept.
 func (t *transport) discard() {
 	t.decoder.Reset()
 	t.frames = nil
 	for {
 		select {
-		case _, ok := <-t.chunks:
+		case chunk, ok := <-t.chunks:
 			if !ok {
 				return
 			}
+			t.keepText(chunk)
 		default:
 			return
 		}
