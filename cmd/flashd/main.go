@@ -33,7 +33,7 @@ func newApp() *cli.App {
 		Action:         noSuchCommand,
 		Commands: []*cli.Command{
 			serveCommand(), flashCommand(), reworkCommand(), jobsCommand(), unitsCommand(),
-			imageCommand(), nvsCommand(), portsCommand(), simulateCommand(), manCommand(), completionCommand(), versionCommand(),
+			imageCommand(), nvsCommand(), portsCommand(), simulateCommand(), manCommand(), completionCommand(), doctorCommand(), versionCommand(),
 		},
 	}
 	explain(app.Commands)
