@@ -22,7 +22,7 @@ USBVM_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flashd/usbvm
 export GOFLAGS := $(strip $(GOFLAGS) $(if $(TAGS),-tags=$(TAGS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-usb build deb lint bench setup clean
+.PHONY: help run test test-usb build deb test-deb lint bench setup clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -49,6 +49,10 @@ build: setup $(STUBS) ## build bin/flashd
 deb: build ## build the Debian package bin/flashd_*.deb
 	@.ci/setup deb
 	@.ci/deb $(VERSION)
+
+test-deb: deb ## install and run the package on a clean Debian 12, in a container (as root)
+	@.ci/setup nspawn
+	@.ci/test-deb $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flashd/debian
 
 lint: setup ## check style, mistakes, and which package may import which
 	$(LINTER) run
