@@ -111,7 +111,7 @@ var Chips = []*Chip{&ESP32, &ESP32S2, &ESP32S3, &ESP32C2, &ESP32C3, &ESP32C5, &E
 func ChipNamed(name string) (*Chip, error) {
 	i := slices.IndexFunc(Chips, func(c *Chip) bool { return c.Name == name || c.Title == name })
 	if i < 0 {
-		return nil, fmt.Errorf("%w: no chip is called %q", UnknownChip, name)
+		return nil, fmt.Errorf("no chip is called %q: %w", name, UnknownChip)
 	}
 	return Chips[i], nil
 }

@@ -2,14 +2,18 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"hoptech.co.nz/flashd/internal/station"
+	"hoptech.co.nz/flashd/internal/web"
 	"hoptech.co.nz/flashd/jobs"
 )
 
@@ -161,5 +165,98 @@ func TestTerminatedDaemonFinishesItsUnits(t *testing.T) {
 	}
 	if passed := checkSimulatedUnits(t, dir, store, r); passed == 0 {
 		t.Error("no unit passed")
+	}
+}
+
+func TestStationSurvivesItsLogReader(t *testing.T) {
+	releases, _ := demoRelease(t)
+	dir := filepath.Join(t.TempDir(), "state")
+	cmd := flashdProcess(t, t.TempDir(), "serve", "--simulate", "1", "--units", "3", "--instant", "--images", releases, "--state-dir", dir, "--listen", "127.0.0.1:0")
+	pipe, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(pipe).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	if err := pipe.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("without anybody to read its log it ends with %v", err)
+	}
+}
+
+func TestInterruptedRunIsNoSuccess(t *testing.T) {
+	releases, _ := demoRelease(t)
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP} {
+		dir := filepath.Join(t.TempDir(), "state")
+		// Chips that take their time, so that there is something to abandon.
+		cmd := flashdProcess(t, t.TempDir(), "serve", "--simulate", "1", "--units", "5", "--grace", "10m", "--images", releases, "--state-dir", dir, "--listen", "127.0.0.1:0")
+		pipe, err := cmd.StderrPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		client := dialDaemon(t, dir)
+		awaitStatus(t, client, func(s station.SlotView) bool { return s.Phase == "write" })
+		var log strings.Builder
+		for lines := bufio.NewScanner(io.TeeReader(pipe, &log)); lines.Scan(); {
+			if line := lines.Text(); strings.Contains(line, "station started") || strings.Contains(line, "stopping:") {
+				if err := cmd.Process.Signal(sig); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		var failed *exec.ExitError
+		if err := cmd.Wait(); !errors.As(err, &failed) || failed.ExitCode() != exitInterrupted {
+			t.Errorf("%v: it ends with %v, want exit code %d", sig, err, exitInterrupted)
+		}
+		if !strings.Contains(log.String(), "outcome=aborted") || !strings.Contains(log.String(), "stopping: 1 under way") {
+			t.Errorf("%v: it does not say what it abandoned:\n%s", sig, &log)
+		}
+		store := openStoreOf(t, dir)
+		if open := openAttempts(t, store); len(open) > 0 {
+			t.Errorf("%v: %d attempts were left open", sig, len(open))
+		}
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// dialDaemon waits for a daemon to answer.
+func dialDaemon(t *testing.T, stateDir string) *web.Client {
+	t.Helper()
+	for {
+		client, err := web.Dial(stateDir)
+		if err == nil {
+			t.Cleanup(client.Close)
+			return client
+		}
+		if !errors.Is(err, web.ErrNoDaemon) || t.Context().Err() != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond) // of another process
+	}
+}
+
+// awaitStatus waits until the first slot of a daemon is as wanted.
+func awaitStatus(t *testing.T, client *web.Client, ok func(station.SlotView) bool) {
+	t.Helper()
+	for {
+		view, err := client.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(view.Slots) > 0 && ok(view.Slots[0]) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond) // of another process
 	}
 }

@@ -31,7 +31,7 @@ func (e *exitError) Unwrap() error { return e.err }
 
 // usagef is for command lines that cannot be right.
 func usagef(format string, args ...any) error {
-	return &exitError{code: exitUsage, err: fmt.Errorf(format, args...), hint: "See flashd help."}
+	return &exitError{code: exitUsage, err: fmt.Errorf(format, args...), hint: "flashd --help and flashd COMMAND --help tell what can be said."}
 }
 
 // withHint adds an exit code and advice to err.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -43,10 +44,7 @@ func flash(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if !c.IsSet("log-format") && !c.IsSet("config") {
-		cfg.Log.Level = "error" // whoever waits at a prompt reads the result, not a log
-	}
-	handler, err := newLogHandler(c.App.ErrWriter, cfg.Log)
+	log, err := flashLog(c, cfg)
 	if err != nil {
 		return err
 	}
@@ -60,11 +58,13 @@ func flash(c *cli.Context) error {
 			return fmt.Errorf("--diff: %w", err)
 		}
 	}
-	source, err := cfg.source(func(err error) { fmt.Fprintf(c.App.ErrWriter, "flashd: %s\n", heldBy(err)) })
+	var once sync.Once
+	source, err := cfg.source(func(err error) {
+		once.Do(func() { fmt.Fprintf(c.App.ErrWriter, "flashd: %s Ctrl-C gives up.\n", heldBy(err)) })
+	})
 	if err != nil {
 		return err
 	}
-	log := slog.New(handler)
 	store, err := openStore(cfg.StateDir, log)
 	if err != nil {
 		return err
@@ -87,6 +87,16 @@ func flash(c *cli.Context) error {
 		return err
 	}
 	return verdict(c.App.Writer, view)
+}
+
+// flashLog is silent unless a log is asked for: whoever waits at a prompt reads
+// the result.
+func flashLog(c *cli.Context, cfg settings) (*slog.Logger, error) {
+	if !c.IsSet("log-format") && !c.IsSet("config") {
+		return slog.New(slog.DiscardHandler), nil
+	}
+	handler, err := newLogHandler(c.App.ErrWriter, cfg.Log)
+	return slog.New(handler), err
 }
 
 // simulated reports whether a port can only lead to a simulated unit or an

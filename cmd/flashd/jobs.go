@@ -48,6 +48,9 @@ func jobFilter(c *cli.Context) (f jobs.Filter, err error) {
 	if f.Outcome != "" && !slices.Contains(jobs.Outcomes, f.Outcome) {
 		return f, usagef("--outcome %q: want one of %v", f.Outcome, jobs.Outcomes)
 	}
+	if f.Limit < 0 {
+		return f, usagef("--limit %d: want how many attempts to list at most", f.Limit)
+	}
 	if c.IsSet("unit") {
 		if f.Unit, err = unitID(c.String("unit")); err != nil {
 			return f, err

@@ -84,12 +84,19 @@ func clip(s string, width int) string {
 
 // summary says what a run of units came to.
 func summary(w io.Writer, t station.Totals) {
+	yield, cycle := "-", "-"
+	if t.Units > 0 {
+		yield = fmt.Sprintf("%.1f %%", t.FirstPassYield*100)
+	}
+	if t.Passed > 0 {
+		cycle = fmt.Sprintf("median %.1f s, 95 %% within %.1f s", t.CycleMedian, t.CycleP95)
+	}
 	fmt.Fprintf(w, "units             %d\n", t.Units)
 	fmt.Fprintf(w, "passed            %d\n", t.Passed)
 	fmt.Fprintf(w, "failed            %d\n", t.Failed)
 	fmt.Fprintf(w, "errors            %d\n", t.Errors)
 	fmt.Fprintf(w, "refused           %d\n", t.Refused)
-	fmt.Fprintf(w, "first-pass yield  %.1f %%\n", t.FirstPassYield*100)
+	fmt.Fprintf(w, "first-pass yield  %s\n", yield)
 	fmt.Fprintf(w, "units an hour     %.0f\n", t.UnitsPerHour)
-	fmt.Fprintf(w, "cycle time        median %.1f s, 95 %% within %.1f s\n", t.CycleMedian, t.CycleP95)
+	fmt.Fprintf(w, "cycle time        %s\n", cycle)
 }

@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -51,23 +53,39 @@ func serve(c *cli.Context) error {
 	}
 	defer closeLog()
 
+	asked := make(chan os.Signal, 2)
+	signal.Notify(asked, stopSignals()...)
+	defer signal.Stop(asked)
+	signal.Ignore(syscall.SIGPIPE) // units do not depend on who reads the log
+
 	line, err := newLine(cfg, log)
 	if err != nil {
 		return err
 	}
 	defer line.close()
-	if err := line.run(c.Context, func(views <-chan station.View) {
+	if err := line.run(c.Context, asked, func(views <-chan station.View) {
 		if live {
 			liveTable(c.App.Writer, views)
 		}
 	}); err != nil {
 		return err
 	}
-	if cfg.units > 0 {
-		summary(c.App.Writer, line.station.View().Totals)
+	return line.sumUp(c.Context, c.App.Writer)
+}
+
+// sumUp says what a run of so many units came to. One that was cut short is
+// no success.
+func (l *line) sumUp(ctx context.Context, w io.Writer) error {
+	if l.settings.units == 0 {
+		return nil
 	}
-	if cfg.units > 0 && cfg.simulate > 0 {
-		fmt.Fprintf(c.App.Writer, "units' flash      %s\n", cfg.simulatedDir())
+	totals := l.station.View().Totals
+	summary(w, totals)
+	if l.simulate > 0 {
+		fmt.Fprintf(w, "units' flash      %s\n", l.simulatedDir())
+	}
+	if totals.Units < l.settings.units {
+		return context.Cause(ctx)
 	}
 	return nil
 }
@@ -103,6 +121,9 @@ func newLine(cfg settings, log *slog.Logger) (_ *line, err error) {
 	source, err := cfg.source(func(err error) { l.station.AwaitCredentials(heldBy(err)) })
 	if err != nil {
 		return nil, err
+	}
+	if cfg.simulate > 0 && cfg.Credentials.Source != "" {
+		log.Info("simulated units get demo credentials, not those of the configuration")
 	}
 	if l.from, err = cfg.supply(release, log); err != nil {
 		return nil, err
@@ -179,7 +200,7 @@ func (l *line) close() {
 
 // run works until ctx ends or the units are done. What shows the line goes on
 // until the last unit is put down.
-func (l *line) run(ctx context.Context, show func(<-chan station.View)) error {
+func (l *line) run(ctx context.Context, asked <-chan os.Signal, show func(<-chan station.View)) error {
 	showCtx, stopShow := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopShow()
 	handlers := web.Config{Source: l.station, Store: l.store, Metrics: l.registry, Listen: l.Listen}
@@ -190,6 +211,7 @@ func (l *line) run(ctx context.Context, show func(<-chan station.View)) error {
 	group.Go(func() error { return web.Serve(groupCtx, l.board, web.NewHandler(handlers), l.log) })
 	group.Go(func() error { return web.Serve(groupCtx, l.control, web.NewControl(handlers), l.log) })
 	group.Go(func() error { show(l.station.Watch(groupCtx)); return nil })
+	group.Go(func() error { stopInOrder(groupCtx, asked, l.log, l.waiting, l.station.Abandon); return nil })
 	group.Go(func() error { tellSystemd(groupCtx, unitsCtx, l.station.View, l.log); return nil })
 	group.Go(func() error { return l.from.Run(unitsCtx, l.station) })
 	group.Go(func() error {
@@ -200,6 +222,20 @@ func (l *line) run(ctx context.Context, show func(<-chan station.View)) error {
 		return l.station.Run(unitsCtx, l.from.Events())
 	})
 	return group.Wait()
+}
+
+// waiting says what a station that was asked to stop still waits for.
+func (l *line) waiting() string {
+	working := 0
+	for _, s := range l.station.View().Slots {
+		if s.State == station.Working {
+			working++
+		}
+	}
+	if working == 0 {
+		return "no unit is under way"
+	}
+	return fmt.Sprintf("%d under way, with up to %v to finish; asked again, flashd abandons them", working, l.grace)
 }
 
 // openLog returns where the log goes: to standard error, or, while the live

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -15,7 +17,7 @@ import (
 )
 
 func configFlag() *cli.StringFlag {
-	return &cli.StringFlag{Name: "config", EnvVars: []string{"FLASHD_CONFIG"}, Usage: "`FILE` flashd.yaml"}
+	return &cli.StringFlag{Name: "config", EnvVars: []string{"FLASHD_CONFIG"}, Usage: "settings are in `FILE`, a flashd.yaml"}
 }
 
 func imagesFlag() *cli.StringFlag {
@@ -67,6 +69,10 @@ func serveSettings(c *cli.Context) (settings, error) {
 	s.simulate, s.instant = c.Int("simulate"), c.Bool("instant")
 	s.units, s.grace = c.Int("units"), c.Duration("grace")
 	switch {
+	case s.grace < 0:
+		err = usagef("--grace %v: want how long units may take to finish, such as 20s", s.grace)
+	case !isListenAddress(s.Listen):
+		err = usagef("--listen %q: want HOST:PORT, such as 127.0.0.1:9470", s.Listen)
 	case c.IsSet("simulate") && (s.simulate < 1 || s.simulate > 64):
 		err = usagef("--simulate %d: want 1 to 64 slots", s.simulate)
 	case s.units < 0:
@@ -78,6 +84,16 @@ func serveSettings(c *cli.Context) (settings, error) {
 			"Name a configuration with --config flashd.yaml, or try simulated units: flashd serve --simulate 8.")
 	}
 	return s, err
+}
+
+// isListenAddress reports whether addr is HOST:PORT.
+func isListenAddress(addr string) bool {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
 }
 
 func flashSettings(c *cli.Context) (settings, error) {

@@ -26,7 +26,7 @@ func simulateCommand() *cli.Command {
 			&cli.StringFlag{Name: "mac", Value: "7C:DF:A1:00:00:01", Usage: "base `MAC` in its efuses"},
 			&cli.StringFlag{Name: "flash", Usage: "`FILE` with the flash's content, created blank when missing; default: memory"},
 			&cli.StringFlag{Name: "flash-size", Value: "8MB", Usage: "`SIZE` of the flash"},
-			&cli.BoolFlag{Name: "usb-jtag", Usage: "wire it as the chip's own USB-Serial/JTAG, not as a UART bridge"},
+			&cli.BoolFlag{Name: "usb-jtag", Usage: "wire it as the chip's own USB-Serial/JTAG, not as a UART bridge (esptool over --rfc2217 cannot see that: give it --before usb-reset)"},
 			&cli.BoolFlag{Name: "fast", Usage: "let line and flash take no time"},
 			&cli.StringSliceFlag{Name: "fault", Usage: "what goes wrong, as `KIND`[,FIELD=VALUE...]: stall,op=0x11,nth=3,for=5s (repeatable; a wrong kind lists all)"},
 			&cli.BoolFlag{Name: "verbose", Usage: "tell on standard error what the chip does"},

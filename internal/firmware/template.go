@@ -153,6 +153,13 @@ func checkProvisions(namespace string, units [2][]nvsgen.Entry) error {
 			return fmt.Errorf("it gives every unit the same %s/%s: use ${%[2]s}", namespace, key)
 		}
 	}
+	// A mix-up here would give away the password, or make one of what is public.
+	if pass := find(units[0], namespace, "mqtt_pass").(nvsgen.Text); !strings.Contains(string(pass), samples[0][MQTTPass]) {
+		return fmt.Errorf("it sets %s/mqtt_pass to something else than the unit's password: use ${%s}", namespace, MQTTPass)
+	}
+	if user := find(units[0], namespace, "mqtt_user").(nvsgen.Text); strings.Contains(string(user), samples[0][MQTTPass]) {
+		return fmt.Errorf("it sets %s/mqtt_user to the unit's password: use ${%s}", namespace, MQTTUser)
+	}
 	if find(units[0], namespace, "provisioned") != nvsgen.Uint8(1) {
 		return fmt.Errorf("it does not set %s/provisioned to 1: add a row provisioned,data,u8,1 to namespace %[1]s", namespace)
 	}

@@ -73,6 +73,9 @@ type Station struct {
 	quota   *quota // how many more units to do
 	halt    halt   // why no unit is begun any more
 	slots   *slotSet
+
+	abandon     chan struct{} // closed when units under way are to be abandoned at once
+	abandonOnce sync.Once
 }
 
 // New makes everything ready that is the same for all units.
@@ -95,6 +98,7 @@ func New(cfg Config) (*Station, error) {
 		metrics: newMetrics(cfg.Registry),
 		quota:   newQuota(cfg.Units),
 		halt:    halt{set: make(chan struct{})},
+		abandon: make(chan struct{}),
 	}
 	s.metrics.setSource(cfg.Source.Name())
 	s.metrics.setBuild(cfg.Version, cfg.Release.Name)
@@ -157,11 +161,24 @@ func (s *Station) Run(ctx context.Context, events <-chan hotplug.Event) error {
 
 // windDown waits for the attempts under way, but not for ever.
 func (s *Station) windDown(wg *sync.WaitGroup, abandon context.CancelCauseFunc) error {
-	timer := time.AfterFunc(s.Grace, func() { abandon(errStopped) })
-	defer timer.Stop()
-	wg.Wait()
+	ended := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-time.After(s.Grace):
+	case <-s.abandon:
+	}
+	abandon(errStopped)
+	<-ended
 	return nil
 }
+
+// Abandon has a station that was stopped wait no longer for its units.
+func (s *Station) Abandon() { s.abandonOnce.Do(func() { close(s.abandon) }) }
 
 // errStopped ends attempts that do not finish in time when the station stops.
 var errStopped = fmt.Errorf("the station was stopped")

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// stopSignals end flashd in order: Ctrl-C, the service manager, and a terminal
+// that is closed, unless nohup keeps that from us.
+func stopSignals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
+}
+
+// stopInOrder says what happens when a station is asked to stop, and has the
+// units under way abandoned when it is asked again. It returns when ctx ends.
+func stopInOrder(ctx context.Context, asked <-chan os.Signal, log *slog.Logger, waiting func() string, abandon func()) {
+	for first := true; ; first = false {
+		select {
+		case <-asked:
+		case <-ctx.Done():
+			return
+		}
+		if first {
+			log.Info("stopping: " + waiting())
+			continue
+		}
+		log.Warn("asked to stop again: abandoning the units under way")
+		abandon()
+	}
+}
