@@ -62,7 +62,7 @@ func (d *Device) enterLoader(ctx context.Context) error {
 			return err
 		}
 		d.line.discard() // late answers from before the reset
-		if err = d.sync(ctx); err == nil {
+		if err = d.syncAfterReset(ctx); err == nil {
 			return nil
 		}
 		if !errors.Is(err, NoSync) || ctx.Err() != nil {
@@ -72,12 +72,39 @@ func (d *Device) enterLoader(ctx context.Context) error {
 	return d.whySilent(err)
 }
 
+// syncAfterReset finds the loader. Without a reset line there was no reset, and
+// a stub may run since an earlier session.
+func (d *Device) syncAfterReset(ctx context.Context) error {
+	if d.lineless {
+		return d.syncTurning(ctx)
+	}
+	return d.sync(ctx)
+}
+
 // sync sends SYNC until it is answered.
 func (d *Device) sync(ctx context.Context) error { return d.syncAtMost(ctx, syncAttempts) }
 
+// syncTurning is sync for a loader that may have been left in the middle of a
+// frame. A stub that missed one END, or got one too many, takes the ends of
+// all frames for beginnings from then on (esp-flasher-stub slip.c) and hears
+// nothing; one more END turns it round. A ROM takes that for an empty frame.
+//
+// The END is sent only when no SYNC was answered at all: a loader that is
+// merely late would be turned the wrong way.
+func (d *Device) syncTurning(ctx context.Context) error {
+	err := d.sync(ctx)
+	if !errors.Is(err, NoSync) || ctx.Err() != nil {
+		return err
+	}
+	if err := d.line.sendFrame(ctx, []byte{slip.End}); err != nil {
+		return opError("sync", err)
+	}
+	return d.sync(ctx)
+}
+
 func (d *Device) syncAtMost(ctx context.Context, attempts int) error {
 	for attempt := range attempts {
-		r, err := d.syncOnce(ctx, attempt%2 == 1)
+		r, err := d.syncOnce(ctx)
 		switch {
 		case err == nil:
 			// A ROM answers with a value, a stub with 0 (loader.py sync).
@@ -114,15 +141,9 @@ func (d *Device) takeReplies(ctx context.Context, lost int) {
 }
 
 // syncOnce accepts an answer with a status of either length, since it is not
-// known yet who gives it. With turn it sends one END more: a stub that missed
-// one takes the ends of all frames for beginnings from then on (esp-flasher-stub
-// slip.c), and only an odd one turns it round.
-func (d *Device) syncOnce(ctx context.Context, turn bool) (response, error) {
-	frame := request(Sync, syncPayload, 0)
-	if turn {
-		frame = append([]byte{slip.End}, frame...)
-	}
-	r, _, err := d.exchange(ctx, Sync, frame, syncTimeout)
+// known yet who gives it.
+func (d *Device) syncOnce(ctx context.Context) (response, error) {
+	r, _, err := d.command(ctx, Sync, syncPayload, 0, syncTimeout)
 	return r, err
 }
 

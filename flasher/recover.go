@@ -28,7 +28,7 @@ func (d *Device) resync(ctx context.Context) error {
 		return err
 	}
 	stub := d.stub
-	if err := d.sync(ctx); err != nil {
+	if err := d.syncTurning(ctx); err != nil {
 		return err
 	}
 	if d.stub != stub { // the chip has restarted, and knows of nothing

@@ -92,7 +92,7 @@ func (d *Device) writeOnce(ctx context.Context, p *Packed, progress Progress) er
 	if err != nil {
 		return err
 	}
-	if err := d.beginWrite(ctx, p, size, len(blocks)); err != nil {
+	if err := d.beginWrite(ctx, p, size); err != nil {
 		return err
 	}
 	op := FlashData
@@ -103,7 +103,7 @@ func (d *Device) writeOnce(ctx context.Context, p *Packed, progress Progress) er
 	for seq, b := range blocks {
 		// The stub acknowledges a block before it works on it: the work of the
 		// block before counts, too.
-		if err := d.sendBlock(ctx, op, b, blockTimeout(b.inflated+before)); err != nil {
+		if err := d.sendBlock(ctx, op, b, blockTimeout(b.inflated+before)+d.lineTime(len(b.frame))); err != nil {
 			return opError(fmt.Sprintf("write %s at %#x, block %d of %d", p.Name, p.Offset, seq+1, len(blocks)), err)
 		}
 		done, before = done+b.inflated, b.inflated
@@ -119,8 +119,13 @@ func (d *Device) writeOnce(ctx context.Context, p *Packed, progress Progress) er
 // blockTimeout allows for erasing and programming: up to a block more than
 // the data on either side (cmds.py _get_flash_defl_block_timeout).
 func blockTimeout(inflated int) time.Duration {
-	const burst = 32 << 10 // the stub writes when it has that much
-	return perMB(erasePerMB, inflated+BlockSize*((inflated+burst-1)/burst+1))
+	return perMB(erasePerMB, inflated+BlockSize*((inflated+stubBurst-1)/stubBurst+1))
+}
+
+// lineTime is how long a UART takes to carry size bytes of ten bits each. A
+// port without a rate counts as the slowest.
+func (d *Device) lineTime(size int) time.Duration {
+	return time.Duration(size) * 10 * time.Second / time.Duration(d.baud)
 }
 
 func (d *Device) blockSize() int {
@@ -136,7 +141,7 @@ func (d *Device) blockSize() int {
 
 // beginWrite announces the segment. A ROM erases all of it now, the stub as it
 // goes along.
-func (d *Device) beginWrite(ctx context.Context, p *Packed, size, blocks int) error {
+func (d *Device) beginWrite(ctx context.Context, p *Packed, size int) error {
 	op, total, timeout := FlashBegin, p.Size, defaultTimeout
 	if p.deflated != nil {
 		op = FlashDeflBegin
@@ -147,6 +152,7 @@ func (d *Device) beginWrite(ctx context.Context, p *Packed, size, blocks int) er
 			total = (p.Size + size - 1) / size * size // ROMs count in whole blocks
 		}
 	}
+	blocks := (p.WireSize() + size - 1) / size
 	args := []uint32{uint32(total), uint32(blocks), uint32(size), p.Offset}
 	if !d.stub && !d.chip.plainBegin {
 		args = append(args, 0) // not encrypted
