@@ -3,6 +3,7 @@ package flasher
 import (
 	"bytes"
 	"crypto/md5" //nolint:gosec // the only digest that the loaders can compute
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -99,28 +100,60 @@ func (p *Packed) cutPlain(size int) ([]block, error) {
 	return out, nil
 }
 
-// cutDeflated cuts the compressed stream and finds how much each block
-// inflates to, since that is the flash work that its time limit has to allow.
+// stubBurst is how much the stub inflates before it erases and programs
+// (esp-flasher-stub command_handler.c; miniz's TINFL_LZ_DICT_SIZE).
+const stubBurst = 32 << 10
+
+// cutDeflated cuts the compressed stream. A ROM wants blocks of one size. For
+// the stub a frame also ends where its buffer is full, so that while it is busy
+// with the flash, and one more frame fits, that one is as long as can be; a few
+// bytes more let it begin to erase for the next burst before it waits for them.
 func (p *Packed) cutDeflated(size int) ([]block, error) {
+	const more = 16
 	var out []block
-	for seq, part := range enumerate(p.deflated, size) {
-		out = append(out, block{frame: dataFrame(FlashDeflData, seq, part)})
+	from, inflated := 0, 0
+	cut := func(to int) {
+		frame := dataFrame(FlashDeflData, len(out), p.deflated[from:to])
+		out = append(out, block{frame, inflated})
+		from, inflated = to, 0
 	}
+	err := p.eachBurst(func(end, n int) {
+		if size == stubBlock {
+			end = min(end+more, len(p.deflated))
+		}
+		for end-from > size {
+			cut(from + size)
+		}
+		inflated += n
+		if end > from && (size == stubBlock || end == len(p.deflated)) {
+			cut(end)
+		}
+	})
+	if err == nil && inflated > 0 { // the last burst began within those bytes
+		out[len(out)-1].inflated += inflated
+	}
+	return out, err
+}
+
+// eachBurst finds where in the stream the inflater has stubBurst bytes more,
+// and tells how many at its end.
+func (p *Packed) eachBurst(tell func(end, inflated int)) error {
 	in := bytes.NewReader(p.deflated) // a ByteReader: the inflater reads no further than it must
 	z, err := zlib.NewReader(in)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	buf := make([]byte, 1024)
+	buf := make([]byte, stubBurst)
 	for {
-		n, err := z.Read(buf)
-		used := len(p.deflated) - in.Len()
-		out[min(max(used-1, 0)/size, len(out)-1)].inflated += n
-		if err == io.EOF {
-			return out, nil
-		}
-		if err != nil {
-			return nil, err
+		n, err := io.ReadFull(z, buf)
+		switch {
+		case err == nil:
+			tell(len(p.deflated)-in.Len(), n)
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			tell(len(p.deflated), n)
+			return nil
+		default:
+			return err
 		}
 	}
 }

@@ -45,6 +45,39 @@ func TestWritingIsBoundByTheLine(t *testing.T) {
 	}
 }
 
+// On a flash that has to be erased, too, the line goes on while the stub is
+// busy with it.
+func TestErasingHidesBehindTheLine(t *testing.T) {
+	app := pack(t, "app", 0x10000, codeLike(1_400_000))
+	synctest.Test(t, func(t *testing.T) {
+		chip := simulate(espsim.ESP32S3, espsim.Bridge)
+		defer chip.Close()
+		if err := chip.Flash().Program(0, make([]byte, testFlash)); err != nil {
+			t.Fatal(err)
+		}
+		d, err := open(t.Context(), chip, optionsFor(espsim.Bridge, false))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		start := time.Now()
+		if err := d.WriteFlash(t.Context(), app, nil); err != nil {
+			t.Fatal(err)
+		}
+		took, line := time.Since(start), time.Duration(app.WireSize())*10*time.Second/921600
+		t.Logf("%v of %v", took, line)
+		if took > line*106/100 {
+			t.Errorf("it took %v, the line alone %v", took, line)
+		}
+		if dropped := chip.Stats().Dropped; dropped != 0 {
+			t.Errorf("%d bytes found no buffer", dropped)
+		}
+		if err := d.Verify(t.Context(), app); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // session is the time from the first byte to the verified flash.
 func session(t *testing.T, wiring espsim.Wiring, held []byte, p *flasher.Packed, ready func(*flasher.Device) error, write func(*flasher.Device) error) time.Duration {
 	t.Helper()

@@ -47,18 +47,29 @@ func flashd(j job) ([]float64, error) {
 	return took, errors.Join(failed...)
 }
 
+// flashUnit does what the station does with one unit. A few sectors alone are
+// updated through the ROM loader.
 func flashUnit(ctx context.Context, target string, opts flasher.Options, parts []*flasher.Packed) error {
 	port, err := serialport.Open(ctx, target)
 	if err != nil {
 		return err
 	}
-	d, err := flasher.Open(ctx, port, opts)
+	d, err := flasher.Connect(ctx, port, opts)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
+	ready, write := d.StartStub, d.WriteFlash
+	if len(parts) == 1 {
+		ready, write = d.RaiseBaud, d.UpdateFlash
+	}
+	for _, step := range []func(context.Context) error{d.Identify, ready, d.AttachFlash} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
 	for _, p := range parts {
-		if err := d.WriteFlash(ctx, p, nil); err != nil {
+		if err := write(ctx, p, nil); err != nil {
 			return err
 		}
 	}

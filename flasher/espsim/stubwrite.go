@@ -1,5 +1,7 @@
 package espsim
 
+import "slices"
+
 // stubWrite is a flash download of the stub under way.
 type stubWrite struct {
 	active    bool
@@ -137,7 +139,8 @@ func (s *stub) flashData(q *request) (uint32, uint32, []byte, error) {
 }
 
 // deflData checks the block; it is inflated and written behind the
-// acknowledgement, in units of 32 KiB.
+// acknowledgement, in units of 32 KiB. Each call of the inflater is preceded by
+// the next bit of erasing.
 func (s *stub) deflData(q *request) (uint32, uint32, []byte, error) {
 	switch {
 	case len(q.data) < dataHeader:
@@ -154,12 +157,11 @@ func (s *stub) deflData(q *request) (uint32, uint32, []byte, error) {
 }
 
 func (s *stub) inflateOut(piece []byte) (uint32, error) {
-	if code, err := s.eraseStep(); code != stubOK || err != nil {
-		return code, err
-	}
 	out, failure := s.write.inflate.feed(piece)
-	for from := 0; from < len(out); from += outputUnit {
-		unit := out[from:min(from+outputUnit, len(out))]
+	for unit := range slices.Chunk(out, outputUnit) {
+		if code, err := s.eraseStep(); code != stubOK || err != nil {
+			return code, err
+		}
 		if err := s.c.busy(at(s.c.cfg.Timing.InflateRate, len(unit))); err != nil {
 			return 0, err
 		}
@@ -167,10 +169,13 @@ func (s *stub) inflateOut(piece []byte) (uint32, error) {
 			return code, err
 		}
 	}
-	if failure != nil {
+	switch {
+	case failure != nil:
 		return stubInflateError, nil
+	case s.write.inflate.done:
+		return stubOK, nil
 	}
-	return stubOK, nil
+	return s.eraseStep() // before the inflater gets what fills no unit yet
 }
 
 // flashEnd ends a download that is complete. The flag that asks for a reboot
