@@ -49,7 +49,7 @@ type Chip struct {
 	// same; "" is none.
 	stubName func(Revision) string
 	// powerFlash, if set, is what switches the flash chip on.
-	powerFlash func(d *Device, ctx context.Context) error
+	powerFlash func(ctx context.Context, d *Device) error
 	// security reads what GET_SECURITY_INFO tells on other chips; nil where
 	// the ROM has that command.
 	security func(read regReader) (Security, error)

@@ -32,7 +32,7 @@ func esp32p4Stub(r Revision) string {
 // with it off so as not to put 3.3 V on a chip for 1.8 V (esp32p4.py
 // power_on_flash). Which it is stands in the efuses; the last steps take the
 // voltage from there.
-func esp32p4PowerFlash(d *Device, ctx context.Context) error {
+func esp32p4PowerFlash(ctx context.Context, d *Device) error {
 	if r, err := d.Revision(ctx); err != nil || r != 301 {
 		return err
 	}

@@ -70,12 +70,12 @@ func TestChanges(t *testing.T) {
 
 func TestWriteChanges(t *testing.T) {
 	old := codeLike(300_000)
-	new := edited(old, 5000, 200_000)
+	newer := edited(old, 5000, 200_000)
 	for name, held := range map[string][]byte{
 		"as believed":    old,
 		"something else": edited(old, 100_000),
 		"nothing":        {},
-		"new already":    new,
+		"new already":    newer,
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestWriteChanges(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer d.Close()
-				p := pack(t, "app", 0x10000, new)
+				p := pack(t, "app", 0x10000, newer)
 				changes, err := p.Changes(pack(t, "app", 0x10000, old))
 				if err != nil {
 					t.Fatal(err)
@@ -98,7 +98,7 @@ func TestWriteChanges(t *testing.T) {
 				if err := d.WriteChanges(t.Context(), p, changes, nil); err != nil {
 					t.Fatal(err)
 				}
-				if !bytes.Equal(chip.Flash().Bytes()[0x10000:][:len(new)], new) {
+				if !bytes.Equal(chip.Flash().Bytes()[0x10000:][:len(newer)], newer) {
 					t.Error("the flash holds something else")
 				}
 				if sent := chip.Stats().In - before; name == "as believed" && sent > 3*flasher.SectorSize {
@@ -115,7 +115,7 @@ func TestUpdateFlash(t *testing.T) {
 		old[i] = 0xFF
 	}
 	copy(old, codeLike(1000))
-	new := edited(old, 10)
+	newer := edited(old, 10)
 	for _, noStub := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			chip := simulate(espsim.ESP32S3, espsim.Bridge)
@@ -128,10 +128,10 @@ func TestUpdateFlash(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer d.Close()
-			p := pack(t, "nvs", 0x9000, new)
+			p := pack(t, "nvs", 0x9000, newer)
 			last := 0
 			progress := func(done, total int) {
-				if done < last || total != len(new) {
+				if done < last || total != len(newer) {
 					t.Errorf("progress %d of %d after %d", done, total, last)
 				}
 				last = done
@@ -139,7 +139,7 @@ func TestUpdateFlash(t *testing.T) {
 			if err := errors.Join(d.UpdateFlash(t.Context(), p, progress), d.Verify(t.Context(), p)); err != nil {
 				t.Fatal(err)
 			}
-			if last != len(new) {
+			if last != len(newer) {
 				t.Errorf("progress ended at %d", last)
 			}
 			// What is there already costs a digest and nothing more.

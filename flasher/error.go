@@ -33,8 +33,10 @@ const (
 )
 
 // Kinds is the list of all kinds.
-var Kinds = []Kind{NoSync, WrongBootMode, Timeout, BadFrame, Rejected, WrongChip, WrongRevision, UnknownChip, WrongUnit, BadMAC,
-	BadFlash, BadImage, TooLarge, Mismatch, Blank, Detached, Unsupported, Secured, IO}
+var Kinds = []Kind{
+	NoSync, WrongBootMode, Timeout, BadFrame, Rejected, WrongChip, WrongRevision, UnknownChip, WrongUnit, BadMAC,
+	BadFlash, BadImage, TooLarge, Mismatch, Blank, Detached, Unsupported, Secured, IO,
+}
 
 func (k Kind) Error() string { return string(k) }
 

@@ -58,7 +58,7 @@ func (d *Device) AttachFlash(ctx context.Context) error {
 
 func (d *Device) attachFlash(ctx context.Context) error {
 	if d.chip.powerFlash != nil {
-		if err := d.chip.powerFlash(d, ctx); err != nil {
+		if err := d.chip.powerFlash(ctx, d); err != nil {
 			return err
 		}
 	}

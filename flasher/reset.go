@@ -29,7 +29,8 @@ const (
 // does not rise in between (reset.py UnixTightReset).
 func tight(hold time.Duration) resetStrategy {
 	return resetStrategy{"unix-tight", []resetStep{
-		{dtr: false, rts: false}, {dtr: true, rts: true},
+		{dtr: false, rts: false},
+		{dtr: true, rts: true},
 		{dtr: false, rts: true, hold: resetHold}, // EN low
 		{dtr: true, rts: false, hold: hold},      // IO0 low, EN rises
 		{dtr: false, rts: false},
