@@ -93,7 +93,7 @@ func get[T any](b *bbolt.Bucket, key []byte, missing error) (T, error) {
 func decode[T any](data []byte) (T, error) {
 	var v T
 	if err := json.Unmarshal(data, &v); err != nil {
-		return *new(T), fmt.Errorf("damaged record: %w", err)
+		return *new(T), fmt.Errorf("damaged record (%w): %w", err, ErrDamaged)
 	}
 	return v, nil
 }

@@ -12,18 +12,38 @@ import (
 // are lost or used twice, records that cannot be read, indexes and summaries
 // that do not agree with the attempts. Every writer waits until it is done.
 func (s *Store) Check() error {
+	s.writer.Lock()
+	defer s.writer.Unlock()
+	if err := s.guarded(s.check); err != nil {
+		return fmt.Errorf("check store: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) check() error {
 	// bbolt's page check is safe beside writers only in a transaction of theirs.
 	tx, err := s.db.Begin(!s.db.IsReadOnly())
 	if err != nil {
-		return fmt.Errorf("check store: %w", err)
+		return err
 	}
-	err = checkPages(tx)
+	if err = s.checkStructure(tx); err == nil {
+		err = checkPages(tx)
+	}
 	if err == nil {
 		b := booksOf(tx)
 		err = errors.Join(b.checkAttempts(), b.checkUnits(), b.checkReworks())
 	}
-	if err := errors.Join(err, tx.Rollback()); err != nil {
-		return fmt.Errorf("check store: %w", err)
+	return errors.Join(err, tx.Rollback())
+}
+
+// checkStructure comes before anything that bbolt reads.
+func (s *Store) checkStructure(tx *bbolt.Tx) error {
+	committed := uint64(tx.ID())
+	if tx.Writable() {
+		committed--
+	}
+	if err := checkStructure(s.file, s.db.Info().PageSize, committed); err != nil {
+		return fmt.Errorf("%w (%w)", ErrDamaged, err)
 	}
 	return nil
 }
@@ -166,12 +186,16 @@ func each[T any](b *bbolt.Bucket, fn func(key []byte, v T) error) error {
 	})
 }
 
-// keyText writes an ID in decimal and a unit as it is.
+// keyText writes an ID in decimal, a unit as it is, and what is neither quoted.
 func keyText(key []byte) string {
-	if len(key) == 8 {
+	switch {
+	case len(key) == 8:
 		return fmt.Sprint(idOf(key))
+	case unitRE.Match(key):
+		return string(key)
+	default:
+		return fmt.Sprintf("%.40q", key)
 	}
-	return string(key)
 }
 
 func count(b bool) int {

@@ -152,13 +152,13 @@ func before(c *bbolt.Cursor, to []byte) []byte {
 
 // Units yields all units in order of their IDs. An error ends it.
 func (s *Store) Units() iter.Seq2[Unit, error] {
-	return records[Unit](s, func(b books) *bbolt.Bucket { return b.units })
+	return records[Unit](s, "unit", func(b books) *bbolt.Bucket { return b.units })
 }
 
 // Reworks yields the reworks of a unit, or of all units if unit is empty, in
 // the order in which they were allowed. An error ends it.
 func (s *Store) Reworks(unit string) iter.Seq2[Rework, error] {
-	all := records[Rework](s, func(b books) *bbolt.Bucket { return b.reworks })
+	all := records[Rework](s, "rework", func(b books) *bbolt.Bucket { return b.reworks })
 	if unit == "" {
 		return all
 	}
@@ -196,7 +196,8 @@ func (b books) reworksOf(unit string) (list []Rework, err error) {
 }
 
 // records yields all records of a bucket in key order, a page a transaction.
-func records[T any](s *Store, of func(books) *bbolt.Bucket) iter.Seq2[T, error] {
+// what is the word for one of them.
+func records[T any](s *Store, what string, of func(books) *bbolt.Bucket) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for from, more := []byte(nil), true; more; {
 			var page []T
@@ -206,7 +207,7 @@ func records[T any](s *Store, of func(books) *bbolt.Bucket) iter.Seq2[T, error] 
 				for ; k != nil && len(page) < pageRecords; k, data = c.Next() {
 					v, err := decode[T](data)
 					if err != nil {
-						return fmt.Errorf("key %x: %w", k, err)
+						return fmt.Errorf("%s %s: %w", what, keyText(k), err)
 					}
 					page = append(page, v)
 				}
@@ -224,8 +225,4 @@ func records[T any](s *Store, of func(books) *bbolt.Bucket) iter.Seq2[T, error] 
 			}
 		}
 	}
-}
-
-func (s *Store) view(fn func(books) error) error {
-	return s.db.View(func(tx *bbolt.Tx) error { return fn(booksOf(tx)) })
 }

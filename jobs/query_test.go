@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -157,20 +158,23 @@ func TestDamagedRecordIsAnError(t *testing.T) {
 	run(t, s, unitA, jobs.Provision, pass())
 	closeStore(t, s)
 	edit(t, path, func(tx *bbolt.Tx) error {
-		return errors.Join(tx.Bucket([]byte("attempts")).Put([]byte("\x00\x00\x00\x00\x00\x00\x00\x01"), []byte("{")),
-			tx.Bucket([]byte("units")).Put([]byte(unitA), []byte("{")))
+		return errors.Join(tx.Bucket([]byte("attempts")).Put([]byte("\x00\x00\x00\x00\x00\x00\x00\x01"), []byte(`{"id":1,}`)),
+			tx.Bucket([]byte("units")).Put([]byte(unitA), []byte(`{"id":"A1B2C3D4E5F6","attempts":}`)))
 	})
 	s = must(jobs.Open(path))(t)
 	defer closeStore(t, s)
-	for what, err := range map[string]error{
-		"Attempt":  errOf(s.Attempt(1)),
-		"Unit":     errOf(s.Unit(unitA)),
-		"Attempts": lastError(s.Attempts(jobs.Filter{})),
-		"Units":    lastError(s.Units()),
+	for want, err := range map[string]error{
+		"attempt 1: damaged record":           errOf(s.Attempt(1)),
+		"unit A1B2C3D4E5F6: damaged record":   errOf(s.Unit(unitA)),
+		"attempts: attempt 1: damaged record": lastError(s.Attempts(jobs.Filter{})),
+		"unit A1B2C3D4E5F6: damaged record (": lastError(s.Units()),
 	} {
-		if err == nil {
-			t.Errorf("%s: no error", what)
+		if !errors.Is(err, jobs.ErrDamaged) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want ErrDamaged with %q", err, want)
 		}
+	}
+	if _, err := s.Identify(begin(t, s, "1").ID, unitA, chip); !errors.Is(err, jobs.ErrDamaged) {
+		t.Errorf("Identify: %v, want ErrDamaged", err)
 	}
 }
 

@@ -3,8 +3,6 @@ package jobs
 import (
 	"fmt"
 	"time"
-
-	"go.etcd.io/bbolt"
 )
 
 // Recover closes the attempts that were open when the store was opened: the
@@ -12,8 +10,8 @@ import (
 // to be worked on again. It returns them. Attempts begun since are left alone.
 func (s *Store) Recover(now time.Time) ([]Attempt, error) {
 	var closed []Attempt
-	err := s.db.Update(func(tx *bbolt.Tx) (err error) {
-		closed, err = booksOf(tx).recover(s.inherited, moment(now))
+	err := s.update(func(b books) (err error) {
+		closed, err = b.recover(s.inherited, moment(now))
 		return err
 	})
 	if err != nil {

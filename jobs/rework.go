@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"go.etcd.io/bbolt"
 )
 
 var (
@@ -44,9 +42,9 @@ func (s *Store) AllowRework(r Rework) (Rework, error) {
 		return Rework{}, fmt.Errorf("rework of %s: the name of who allows it is required", r.Unit)
 	}
 	r.Allowed, r.Used = moment(r.Allowed), time.Time{}
-	err := s.db.Update(func(tx *bbolt.Tx) error {
+	err := s.update(func(b books) error {
 		var err error
-		r, err = booksOf(tx).allow(r)
+		r, err = b.allow(r)
 		return err
 	})
 	if err != nil {

@@ -5,12 +5,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.etcd.io/bbolt"
 
 	"hoptech.co.nz/flashd/jobs"
@@ -115,18 +117,55 @@ func TestOpenCreatesOnce(t *testing.T) {
 
 func TestOpenReadOnlyNone(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	empty := filepath.Join(dir, "empty.db")
-	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+	path := filepath.Join(t.TempDir(), "none.db")
+	if _, err := jobs.OpenReadOnly(path); !errors.Is(err, jobs.ErrNone) {
+		t.Errorf("%v, want ErrNone", err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("reading created a store")
+	}
+}
+
+// A file without a byte is neither read as a new store nor turned into one.
+func TestOpenEmpty(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{empty, filepath.Join(dir, "none.db")} {
-		if _, err := jobs.OpenReadOnly(path); !errors.Is(err, jobs.ErrNone) {
-			t.Errorf("%s: %v, want ErrNone", filepath.Base(path), err)
+	for name, open := range map[string]func(string) (*jobs.Store, error){"Open": jobs.Open, "OpenReadOnly": jobs.OpenReadOnly} {
+		if _, err := open(path); !errors.Is(err, jobs.ErrEmpty) || errors.Is(err, jobs.ErrDamaged) {
+			t.Errorf("%s: %v, want ErrEmpty", name, err)
+		}
+		if info := must(os.Stat(path))(t); info.Size() != 0 {
+			t.Errorf("%s left %d bytes in the file", name, info.Size())
 		}
 	}
-	if _, err := os.Stat(filepath.Join(dir, "none.db")); err == nil {
-		t.Error("reading created a store")
+}
+
+// What a first start that was killed left behind goes with the next start.
+func TestOpenTidiesUp(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "jobs.db")
+	keep := []string{"jobs.db.new-", "jobs.db.new-1a", "jobs.db.new-12.bak", "other.db.new-12", "xjobs.db.new-12"}
+	for _, name := range append([]string{"jobs.db.new-12", "jobs.db.new-3141592653"}, keep...) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "jobs.db.new-13"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	want := append([]string{"jobs.db", "jobs.db.new-13"}, keep...)
+	slices.Sort(want)
+	reopen(t, path)
+	var got []string
+	for _, e := range must(os.ReadDir(dir))(t) {
+		got = append(got, e.Name())
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }
 

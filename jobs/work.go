@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"go.etcd.io/bbolt"
 )
 
 var (
@@ -31,8 +29,8 @@ func (s *Store) Begin(a Attempt) (Attempt, error) {
 		Slot: a.Slot, Path: a.Path, Chip: a.Chip, Release: a.Release, ReleaseDigest: a.ReleaseDigest,
 		Tool: a.Tool, Start: moment(a.Start), Current: a.Current,
 	}
-	err := s.db.Batch(func(tx *bbolt.Tx) (err error) {
-		a.ID, err = booksOf(tx).begin(a)
+	err := s.batch(func(b books) (err error) {
+		a.ID, err = b.begin(a)
 		return err
 	})
 	if err != nil {
@@ -66,8 +64,8 @@ func (s *Store) Identify(id uint64, unit, chip string) (Decision, error) {
 	var d Decision
 	err := checkUnitID(unit)
 	if err == nil {
-		err = s.db.Batch(func(tx *bbolt.Tx) (err error) {
-			d, err = booksOf(tx).identify(id, unit, chip)
+		err = s.batch(func(b books) (err error) {
+			d, err = b.identify(id, unit, chip)
 			return err
 		})
 	}
@@ -118,7 +116,7 @@ func (s *Store) EndPhase(id uint64, p Phase) error {
 	err := p.check()
 	if err == nil {
 		p.Start = moment(p.Start)
-		err = s.db.Batch(func(tx *bbolt.Tx) error { return booksOf(tx).endPhase(id, p) })
+		err = s.batch(func(b books) error { return b.endPhase(id, p) })
 	}
 	if err != nil {
 		return fmt.Errorf("end phase of attempt %d: %w", id, err)
@@ -145,8 +143,8 @@ func (s *Store) Finish(id uint64, r Result) (Attempt, error) {
 	err := r.check()
 	if err == nil {
 		r.End = moment(r.End)
-		err = s.db.Batch(func(tx *bbolt.Tx) (err error) {
-			a, err = booksOf(tx).finish(id, r)
+		err = s.batch(func(b books) (err error) {
+			a, err = b.finish(id, r)
 			return err
 		})
 	}

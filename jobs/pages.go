@@ -1,0 +1,287 @@
+package jobs
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+)
+
+// The layout of a bbolt file, from its internal/common package. Numbers are in
+// the byte order of the machine. A page begins with
+//
+//	ID uint64, kind uint16, count uint16, overflow uint32
+//
+// and goes on for overflow pages more. count elements follow, then their keys
+// and values in the same order without gaps:
+//
+//	branch: position uint32, key size uint32, page uint64
+//	leaf:   flags uint32, position uint32, key size uint32, value size uint32
+//
+// where a position counts from the start of its element. The value of a bucket is
+// root uint64, sequence uint64; with root 0 its only page follows. The free list
+// is page numbers; from 65535 on the first of them is their count.
+const (
+	pageHeader  = 16
+	element     = 16
+	bucketValue = 16
+
+	branchKind   = 0x01
+	leafKind     = 0x02
+	freelistKind = 0x10
+	bucketFlag   = 0x01
+
+	// A meta page holds, after its header: magic, version, page size and flags,
+	// all uint32; root, sequence, free list, page count, transaction, checksum.
+	metaRoot     = pageHeader + 16
+	metaFreelist = pageHeader + 32
+	metaPages    = pageHeader + 40
+	metaSize     = pageHeader + 64
+
+	noFreelist = ^uint64(0)
+	maxDepth   = 32 // of a tree; two million attempts take four levels
+)
+
+var order = binary.NativeEndian
+
+// walker reads every page that can be reached from the root, without bbolt: that
+// trusts what it reads, and can be led out of the file or round in circles.
+type walker struct {
+	file    io.ReaderAt
+	size    int      // of a page, bytes
+	used    []bool   // pages met so far
+	buffers [][]byte // one for each level of the tree
+	tree    *tree
+}
+
+// tree is one bucket's tree of pages on the way through it.
+type tree struct {
+	bucket  string // "" for the root, whose values are the buckets
+	floor   []byte // no further key is before it
+	last    []byte // the latest key
+	keys    int    // how many there were
+	buckets []entry
+}
+
+type entry struct {
+	key, value []byte
+}
+
+// checkStructure checks the trees of pages that transaction txid left, and that
+// every record is under its own key. It decodes no record: its cost is that of
+// reading the file once.
+func checkStructure(file io.ReaderAt, size int, txid uint64) error {
+	meta := make([]byte, metaSize)
+	// Transactions write their meta page in turns; bbolt has checked its checksum.
+	if _, err := file.ReadAt(meta, int64(txid%2)*int64(size)); err != nil {
+		return err
+	}
+	w := &walker{file: file, size: size, used: make([]bool, order.Uint64(meta[metaPages:]))}
+	root := &tree{}
+	if err := w.walk(root, order.Uint64(meta[metaRoot:])); err != nil {
+		return err
+	}
+	for _, b := range root.buckets {
+		if err := w.bucket(b); err != nil {
+			return fmt.Errorf("bucket %.20q: %w", b.key, err)
+		}
+	}
+	if id := order.Uint64(meta[metaFreelist:]); id != noFreelist {
+		return w.freelist(id)
+	}
+	return nil
+}
+
+func (w *walker) bucket(b entry) error {
+	if len(b.value) < bucketValue {
+		return errors.New("no root")
+	}
+	t := &tree{bucket: string(b.key)}
+	if root := order.Uint64(b.value); root != 0 {
+		return w.walk(t, root)
+	}
+	page := b.value[bucketValue:]
+	if len(page) < pageHeader || order.Uint16(page[8:]) != leafKind {
+		return errors.New("no page")
+	}
+	w.tree = t
+	return w.elements(page, 0)
+}
+
+func (w *walker) walk(t *tree, root uint64) error {
+	w.tree = t
+	return w.page(root, 0)
+}
+
+// page checks a page and all below it.
+func (w *walker) page(id uint64, depth int) error {
+	page, err := w.read(id, depth)
+	if err != nil {
+		return fmt.Errorf("page %d: %w", id, err)
+	}
+	if err := w.elements(page, depth); err != nil {
+		return fmt.Errorf("page %d: %w", id, err)
+	}
+	return nil
+}
+
+// read takes a page, with its overflow, that nothing else may use.
+func (w *walker) read(id uint64, depth int) ([]byte, error) {
+	if depth == maxDepth {
+		return nil, errors.New("too deep in the tree")
+	}
+	if len(w.buffers) == depth {
+		w.buffers = append(w.buffers, make([]byte, w.size))
+	}
+	if err := w.claim(id, 1); err != nil {
+		return nil, err
+	}
+	page, at := w.buffers[depth][:w.size], int64(id)*int64(w.size)
+	if _, err := w.file.ReadAt(page, at); err != nil {
+		return nil, err
+	}
+	if got := order.Uint64(page); got != id {
+		return nil, fmt.Errorf("it says that it is page %d", got)
+	}
+	overflow := uint64(order.Uint32(page[12:]))
+	if overflow == 0 {
+		return page, nil
+	}
+	if err := w.claim(id+1, overflow); err != nil {
+		return nil, err
+	}
+	page = make([]byte, w.size*int(overflow+1))
+	w.buffers[depth] = page
+	_, err := w.file.ReadAt(page, at)
+	return page, err
+}
+
+// claim marks n pages from id as used.
+func (w *walker) claim(id, n uint64) error {
+	pages := uint64(len(w.used))
+	if id < 2 || id > pages || n > pages-id { // 0 and 1 are the meta pages
+		return fmt.Errorf("%d pages from %d on are not in the file", n, id)
+	}
+	for i := id; i < id+n; i++ {
+		if w.used[i] {
+			return fmt.Errorf("page %d is used twice", i)
+		}
+		w.used[i] = true
+	}
+	return nil
+}
+
+// elements checks the elements of a page, and the pages below a branch.
+func (w *walker) elements(page []byte, depth int) error {
+	kind, count := order.Uint16(page[8:]), int(order.Uint16(page[10:]))
+	at := pageHeader + count*element // where the next key is
+	if at > len(page) || kind != leafKind && (kind != branchKind || count == 0) {
+		return fmt.Errorf("kind %#x with %d elements", kind, count)
+	}
+	for i := range count {
+		e := page[pageHeader+i*element:][:element]
+		layout, valueSize := e, uint64(0)
+		if kind == leafKind {
+			layout, valueSize = e[4:], uint64(order.Uint32(e[12:]))
+		}
+		position, keySize := uint64(order.Uint32(layout)), uint64(order.Uint32(layout[4:]))
+		if uint64(pageHeader+i*element)+position != uint64(at) || keySize+valueSize > uint64(len(page)-at) {
+			return fmt.Errorf("element %d is not where it should be", i)
+		}
+		key, value := page[at:][:keySize], page[at+int(keySize):][:valueSize]
+		at += int(keySize + valueSize)
+		var err error
+		if kind == branchKind {
+			err = w.child(key, order.Uint64(e[8:]), depth)
+		} else {
+			err = w.tree.add(key, value, order.Uint32(e))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// child checks the page below a branch, which holds keys from key on.
+func (w *walker) child(key []byte, page uint64, depth int) error {
+	t := w.tree
+	if t.keys > 0 && bytes.Compare(key, t.last) <= 0 || bytes.Compare(key, t.floor) < 0 {
+		return errors.New("keys out of order")
+	}
+	t.floor = append(t.floor[:0], key...)
+	return w.page(page, depth+1)
+}
+
+// add takes the next entry of a leaf.
+func (t *tree) add(key, value []byte, flags uint32) error {
+	if t.keys > 0 && bytes.Compare(key, t.last) <= 0 || bytes.Compare(key, t.floor) < 0 {
+		return errors.New("keys out of order")
+	}
+	t.last = append(t.last[:0], key...)
+	t.keys++
+	if t.bucket == "" && flags == bucketFlag {
+		t.buckets = append(t.buckets, entry{bytes.Clone(key), bytes.Clone(value)})
+		return nil
+	}
+	if t.bucket == "" || flags != 0 {
+		return fmt.Errorf("entry with flags %#x", flags)
+	}
+	return checkEntry(t.bucket, key, value)
+}
+
+// checkEntry checks what can be seen of an entry without decoding its record: a
+// record is under the ID that it begins with, and an index has keys of one length.
+func checkEntry(bucket string, key, value []byte) error {
+	size, begin := 0, ""
+	switch bucket {
+	case string(bucketAttempts), string(bucketReworks):
+		if size = 8; len(key) == size {
+			begin = `{"id":` + strconv.FormatUint(idOf(key), 10) + `,`
+		}
+	case string(bucketUnits):
+		size, begin = 12, `{"id":"`+string(key)+`",`
+	case string(bucketByStart), string(bucketOpen):
+		size = 16
+	case string(bucketByUnit):
+		size = 28
+	case string(bucketReworksByUnit):
+		size = 20
+	default:
+		return nil
+	}
+	if len(key) != size {
+		return fmt.Errorf("a key of %d bytes, want %d", len(key), size)
+	}
+	if begin == "" {
+		return nil
+	}
+	if !bytes.HasPrefix(value, []byte(begin)) || value[len(value)-1] != '}' {
+		return fmt.Errorf("key %s: damaged record", keyText(key))
+	}
+	return nil
+}
+
+// freelist checks that no page is both free and in use: the next write would
+// destroy it.
+func (w *walker) freelist(id uint64) error {
+	page, err := w.read(id, 0)
+	if err != nil {
+		return fmt.Errorf("free list on page %d: %w", id, err)
+	}
+	list, count := page[pageHeader:], uint64(order.Uint16(page[10:]))
+	if count == 0xFFFF {
+		count, list = order.Uint64(list), list[8:]
+	}
+	if kind := order.Uint16(page[8:]); kind != freelistKind || count > uint64(len(list)/8) {
+		return fmt.Errorf("free list on page %d: kind %#x with %d pages", id, kind, count)
+	}
+	for i := range count {
+		if err := w.claim(order.Uint64(list[8*i:]), 1); err != nil {
+			return fmt.Errorf("free list: %w", err)
+		}
+	}
+	return nil
+}
