@@ -24,7 +24,7 @@ type Packed struct {
 	MD5    [16]byte // of those bytes
 
 	data     []byte
-	deflated []byte // nil where compression does not pay
+	deflated func() []byte // waits for the compressed data; nil where compression does not pay
 
 	mu     sync.Mutex
 	frames map[int][]block // by block size
@@ -48,26 +48,33 @@ func Pack(name string, offset uint32, data []byte) (*Packed, error) {
 	for len(data)%4 != 0 { // flash is written in words
 		data = append(data, 0xFF)
 	}
-	deflated, err := deflate.Compress(data)
-	if err != nil {
-		return nil, fmt.Errorf("pack %s: %w", name, err)
-	}
-	if len(deflated) >= len(data) {
-		deflated = nil
-	}
-	return &Packed{
+	p := &Packed{
 		Name: name, Offset: offset, Size: len(data), MD5: md5.Sum(data), //nolint:gosec // see above
-		data: data, deflated: deflated, frames: map[int][]block{},
-	}, nil
+		data: data, frames: map[int][]block{},
+	}
+	p.deflated = sync.OnceValue(p.deflate)
+	go p.deflated() // while the first unit is being connected to
+	return p, nil
+}
+
+func (p *Packed) deflate() []byte {
+	deflated, err := deflate.Compress(p.data)
+	if err != nil || len(deflated) >= len(p.data) {
+		return nil
+	}
+	return deflated
 }
 
 // WireSize is how many payload bytes go over the line for p.
 func (p *Packed) WireSize() int {
-	if p.deflated != nil {
-		return len(p.deflated)
+	if deflated := p.deflated(); deflated != nil {
+		return len(deflated)
 	}
 	return p.Size
 }
+
+// compressed reports whether p goes over the line compressed.
+func (p *Packed) compressed() bool { return p.deflated() != nil }
 
 // blocks returns the data frames of p for loaders that take size bytes a
 // frame. They are made once.
@@ -78,7 +85,7 @@ func (p *Packed) blocks(size int) ([]block, error) {
 		return b, nil
 	}
 	cut := p.cutPlain
-	if p.deflated != nil {
+	if p.compressed() {
 		cut = p.cutDeflated
 	}
 	b, err := cut(size)
@@ -110,22 +117,23 @@ const stubBurst = 32 << 10
 // bytes more let it begin to erase for the next burst before it waits for them.
 func (p *Packed) cutDeflated(size int) ([]block, error) {
 	const more = 16
+	data := p.deflated()
 	var out []block
 	from, inflated := 0, 0
 	cut := func(to int) {
-		frame := dataFrame(FlashDeflData, len(out), p.deflated[from:to])
+		frame := dataFrame(FlashDeflData, len(out), data[from:to])
 		out = append(out, block{frame, inflated})
 		from, inflated = to, 0
 	}
-	err := p.eachBurst(func(end, n int) {
+	err := eachBurst(data, func(end, n int) {
 		if size == stubBlock {
-			end = min(end+more, len(p.deflated))
+			end = min(end+more, len(data))
 		}
 		for end-from > size {
 			cut(from + size)
 		}
 		inflated += n
-		if end > from && (size == stubBlock || end == len(p.deflated)) {
+		if end > from && (size == stubBlock || end == len(data)) {
 			cut(end)
 		}
 	})
@@ -137,8 +145,8 @@ func (p *Packed) cutDeflated(size int) ([]block, error) {
 
 // eachBurst finds where in the stream the inflater has stubBurst bytes more,
 // and tells how many at its end.
-func (p *Packed) eachBurst(tell func(end, inflated int)) error {
-	in := bytes.NewReader(p.deflated) // a ByteReader: the inflater reads no further than it must
+func eachBurst(deflated []byte, tell func(end, inflated int)) error {
+	in := bytes.NewReader(deflated) // a ByteReader: the inflater reads no further than it must
 	z, err := zlib.NewReader(in)
 	if err != nil {
 		return err
@@ -148,9 +156,9 @@ func (p *Packed) eachBurst(tell func(end, inflated int)) error {
 		n, err := io.ReadFull(z, buf)
 		switch {
 		case err == nil:
-			tell(len(p.deflated)-in.Len(), n)
+			tell(len(deflated)-in.Len(), n)
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			tell(len(p.deflated), n)
+			tell(len(deflated), n)
 			return nil
 		default:
 			return err

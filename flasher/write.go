@@ -96,7 +96,7 @@ func (d *Device) writeOnce(ctx context.Context, p *Packed, progress Progress) er
 		return err
 	}
 	op := FlashData
-	if p.deflated != nil {
+	if p.compressed() {
 		op = FlashDeflData
 	}
 	done, before := 0, 0
@@ -143,12 +143,12 @@ func (d *Device) blockSize() int {
 // goes along.
 func (d *Device) beginWrite(ctx context.Context, p *Packed, size int) error {
 	op, total, timeout := FlashBegin, p.Size, defaultTimeout
-	if p.deflated != nil {
+	if p.compressed() {
 		op = FlashDeflBegin
 	}
 	if !d.stub {
 		timeout = perMB(erasePerMB, p.Size)
-		if p.deflated != nil {
+		if p.compressed() {
 			total = (p.Size + size - 1) / size * size // ROMs count in whole blocks
 		}
 	}
