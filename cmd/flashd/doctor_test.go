@@ -81,7 +81,7 @@ func TestDoctorChecks(t *testing.T) {
 	}{
 		{"folder", "state directory", nil, good, "state"},
 		{"folder to be made", "state directory", remove("state"), good, "to be made"},
-		{"file instead", "state directory", func(t *testing.T, p *patient) { p.StateDir = filepath.Join(p.root, "salt") }, bad, "not a folder"},
+		{"file instead", "state directory", func(_ *testing.T, p *patient) { p.StateDir = filepath.Join(p.root, "salt") }, bad, "not a folder"},
 		{"open folder", "state directory", func(t *testing.T, p *patient) {
 			if err := os.Chmod(p.StateDir, 0o777); err != nil {
 				t.Fatal(err)
