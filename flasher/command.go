@@ -218,7 +218,7 @@ func kindOf(err error) Kind {
 // causeOf keeps an error as a cause unless it is a bare Kind, which would only
 // say the same word twice.
 func causeOf(err error) error {
-	if _, bare := err.(Kind); bare { //nolint:errorlint // one that is wrapped says more
+	if _, bare := err.(Kind); bare { //nolint:errorlint // a Kind that wraps nothing, and only that //nolint:errorlint // one that is wrapped says more
 		return nil
 	}
 	return err

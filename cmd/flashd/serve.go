@@ -76,7 +76,7 @@ func serve(c *cli.Context) error {
 // sumUp says what a run of so many units came to. One that was cut short is
 // no success.
 func (l *line) sumUp(ctx context.Context, w io.Writer) error {
-	if l.settings.units == 0 {
+	if l.units == 0 {
 		return nil
 	}
 	totals := l.station.View().Totals
@@ -84,7 +84,7 @@ func (l *line) sumUp(ctx context.Context, w io.Writer) error {
 	if l.simulate > 0 {
 		fmt.Fprintf(w, "units' flash      %s\n", l.simulatedDir())
 	}
-	if totals.Units < l.settings.units {
+	if totals.Units < l.units {
 		return context.Cause(ctx)
 	}
 	return nil

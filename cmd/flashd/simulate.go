@@ -144,7 +144,8 @@ func servePTY(c *cli.Context, cfg espsim.Config) error {
 }
 
 func serveTCP(c *cli.Context, cfg espsim.Config, scheme, address string,
-	serve func(*espsim.Chip, context.Context, net.Listener) error) error {
+	serve func(*espsim.Chip, context.Context, net.Listener) error,
+) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return withHint(exitFailure, fmt.Errorf("cannot listen: %w", err), "Give a free address such as 127.0.0.1:0.")
