@@ -11,6 +11,10 @@ import (
 // guarded runs a transaction. bbolt trusts its pages, so that damaged ones make
 // it panic or fault: that becomes ErrDamaged. What panicked may hold bbolt's locks
 // and has left it in an unknown state, so no other transaction begins after it.
+//
+// Pages that came to refer to each other in a circle are the one damage that it
+// cannot stop, since Go ends a process whose stack overflows. So every Open looks
+// for them, and what is left are those that appear while the store is open.
 func (s *Store) guarded(transaction func() error) (err error) {
 	if cause := s.broken.Load(); cause != nil {
 		return *cause

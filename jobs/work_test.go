@@ -226,3 +226,38 @@ func TestEndPhaseRefuses(t *testing.T) {
 		t.Errorf("phase of attempt 99: %v, want ErrNoAttempt", err)
 	}
 }
+
+// Writes that share a transaction do not share each other's errors.
+func TestWritesTogether(t *testing.T) {
+	t.Parallel()
+	s, _ := openStore(t)
+	done := run(t, s, unitA, jobs.Provision, pass())
+	var wg sync.WaitGroup
+	for i := range 24 {
+		wg.Go(func() {
+			if i%3 == 0 {
+				if _, err := s.Finish(done.ID, pass()); !errors.Is(err, jobs.ErrFinished) {
+					t.Errorf("finished twice: %v", err)
+				}
+				return
+			}
+			a, err := s.Begin(jobs.Attempt{Slot: "1", Start: t0})
+			if err == nil {
+				err = s.EndPhase(a.ID, jobs.Phase{Name: "connect", Seconds: 1})
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	all := list(t, s, jobs.Filter{Open: true})
+	if len(all) != 16 || all[0].ID != 17 {
+		t.Errorf("open attempts %v, want 2 to 17", ids(all))
+	}
+	for _, a := range all {
+		if len(a.Phases) != 1 {
+			t.Errorf("attempt %d has %d phases, want 1", a.ID, len(a.Phases))
+		}
+	}
+}
