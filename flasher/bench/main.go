@@ -1,7 +1,7 @@
 // Bench flashes the same release into the same simulated chips with flashd's
 // flasher and with other people's, and prints a table of what each took:
 //
-//	go run . [-only RE] [-slots 1,8,32,64] [-esptool NAME=DIR]...
+//	go run . [-only RE] [-best N] [-slots 1,8,32,64] [-esptool NAME=DIR]...
 //
 // Every client is a process of its own, so that its CPU time and memory are
 // its own, and everything happens in real time: run it on an idle machine.
@@ -41,6 +41,7 @@ func exit(err error) {
 
 func compare() error {
 	only := flag.String("only", "", "run scenarios and clients whose `name` matches this expression only")
+	best := flag.Int("best", 1, "run everything `N` times and take the fastest, where the machine is not idle")
 	slots := flag.String("slots", "1,8,32,64", "how many units at once")
 	library := flag.String("esptool-js", "../stub/node_modules/esptool-js", "`DIR` of esptool-js; empty: leave it out")
 	var tools []client
@@ -82,7 +83,7 @@ func compare() error {
 			if !match.MatchString(s.name + " " + c.name) {
 				continue
 			}
-			m, err := s.run(ctx, release, c)
+			m, err := s.fastest(ctx, release, c, *best)
 			if err != nil {
 				return fmt.Errorf("%s: %s: %w", s.name, c.name, err)
 			}

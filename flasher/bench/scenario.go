@@ -95,9 +95,18 @@ func (s scenario) unit() *espsim.Chip {
 	})
 }
 
-// run has c flash one unit.
-func (s scenario) run(ctx context.Context, r *release, c client) (measurement, error) {
-	return s.runUnits(ctx, r, c, 1)
+// fastest has c flash one unit, several times over.
+func (s scenario) fastest(ctx context.Context, r *release, c client, times int) (best measurement, err error) {
+	for i := range times {
+		m, err := s.runUnits(ctx, r, c, 1)
+		if err != nil {
+			return m, err
+		}
+		if i == 0 || m.seconds < best.seconds {
+			best = m
+		}
+	}
+	return best, nil
 }
 
 // runUnits has one process of c flash n units at once.
