@@ -372,8 +372,9 @@ func TestReworkKeepsTheScheme(t *testing.T) {
 		first, second *firmware.Release
 		want          string
 	}{
-		{"encrypted, then plain", encrypted, &off, "and release encrypted does not encrypt NVS"},
-		{"plain, then encrypted", plain, encrypted, `has no "nvs_keys" of 0x1000 bytes at 0x7ef000`},
+		{"encrypted, then plain", encrypted, &off, "NVS is encrypted, and release encrypted does not encrypt it"},
+		{"plain, then encrypted", &off, encrypted, "NVS is plain, and release encrypted encrypts it"},
+		{"plain without a place for keys, then encrypted", plain, encrypted, `has no "nvs_keys" of 0x1000 bytes at 0x7ef000`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			store, flash := filepath.Join(t.TempDir(), "jobs.db"), espsim.NewFlash(8<<20)
@@ -408,4 +409,30 @@ func TestReworkKeepsTheScheme(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Keys that a unit has left from an earlier life do not count.
+func TestReworkWithKeysOfAnEarlierLife(t *testing.T) {
+	encrypted, err := encryptedRelease()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := *encrypted
+	plain.NVSKeys = nil
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, filepath.Join(dir, "jobs.db"), &plain, func(cfg *station.Config) { cfg.BootCheck.Enabled = false })
+		defer b.shutDown()
+		unit := newUnit(1)
+		if err := unit.Flash().Program(int(encrypted.NVSKeys.Offset), nvsgen.NewKeys().Marshal()); err != nil {
+			t.Fatal(err)
+		}
+		b.insert(left, unit)
+		b.expect(b.result(left), jobs.Pass, "", "")
+		if _, err := b.AllowRework(b.Context(), jobs.Rework{Unit: unitOf(1), Reason: "broker moved", By: "Eve"}); err != nil {
+			t.Fatal(err)
+		}
+		b.await(left, "work", func(v station.SlotView) bool { return v.State == station.Working })
+		b.expect(b.result(left), jobs.Pass, "", "")
+	})
 }

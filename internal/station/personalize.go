@@ -7,7 +7,7 @@ import (
 
 	"hoptech.co.nz/flashd/flasher"
 	"hoptech.co.nz/flashd/internal/firmware"
-	"hoptech.co.nz/flashd/nvsgen"
+	"hoptech.co.nz/flashd/jobs"
 )
 
 // sameLayout makes sure that what is the unit's own has the place in a unit
@@ -28,10 +28,7 @@ func (a *attempt) sameLayout(ctx context.Context) error {
 			return &fault{kindOtherLayout, fmt.Errorf("the unit's partition table has no %q of %#x bytes at %#x", want.Label, want.Size, want.Offset)}
 		}
 	}
-	if a.Release.NVSKeys == nil {
-		return a.noKeys(ctx, table)
-	}
-	return nil
+	return a.sameScheme(table)
 }
 
 // readTable returns the unit's partition table. Mostly it is that of the
@@ -58,21 +55,27 @@ func (a *attempt) readTable(ctx context.Context) (flasher.PartitionTable, error)
 	return table, nil
 }
 
-// noKeys refuses a unit that has NVS keys. Its firmware, which stays, would
-// erase the plain partition of this release.
-func (a *attempt) noKeys(ctx context.Context, table flasher.PartitionTable) error {
+// sameScheme refuses a unit whose NVS is encrypted where this release has it
+// plain, and the other way round: its firmware, which stays, would erase what is
+// written. The record tells which; keys in the flash may be from an earlier life.
+func (a *attempt) sameScheme(table flasher.PartitionTable) error {
 	i := slices.IndexFunc(table, func(p flasher.Partition) bool {
 		return p.Type == flasher.DataPartition && p.SubType == flasher.NVSKeys
 	})
 	if i < 0 {
-		return nil
+		return nil // such firmware knows plain NVS only
 	}
-	raw, err := a.dev.ReadFlash(ctx, table[i].Offset, nvsgen.KeysSize, nil)
-	if err != nil {
-		return err
-	}
-	if _, err := nvsgen.ParseKeys(raw); err == nil {
-		return &fault{kindOtherLayout, fmt.Errorf("the unit has keys in its partition %s, and release %s does not encrypt NVS", table[i], a.Release.Name)}
+	for passed, err := range a.Store.Attempts(jobs.Filter{Unit: a.decision.Unit.ID, Outcome: jobs.Pass, Limit: 1}) {
+		if err != nil {
+			return &fault{kindStore, err}
+		}
+		encrypted := slices.ContainsFunc(passed.Verified, func(r jobs.Region) bool { return r.Offset == table[i].Offset })
+		switch encrypts := a.Release.NVSKeys != nil; {
+		case encrypted && !encrypts:
+			return &fault{kindOtherLayout, fmt.Errorf("the unit's NVS is encrypted, and release %s does not encrypt it", a.Release.Name)}
+		case !encrypted && encrypts:
+			return &fault{kindOtherLayout, fmt.Errorf("the unit's NVS is plain, and release %s encrypts it", a.Release.Name)}
+		}
 	}
 	return nil
 }
