@@ -58,12 +58,12 @@ func TestOpenDamagedPages(t *testing.T) {
 		}
 	}
 	for name, damage := range map[string]func(data []byte){
-		"noise in pages 2 to 5":   func(data []byte) { noise.Read(data[2*pageSize : 6*pageSize]) },
-		"noise in pages 20 to 40": func(data []byte) { noise.Read(data[20*pageSize : 41*pageSize]) },
+		"noise in pages 2 to 5":   func(data []byte) { _, _ = noise.Read(data[2*pageSize : 6*pageSize]) },
+		"noise in pages 20 to 40": func(data []byte) { _, _ = noise.Read(data[20*pageSize : 41*pageSize]) },
 		"zeros in pages 20 to 40": func(data []byte) { clear(data[20*pageSize : 41*pageSize]) },
 		"4 bytes of noise at 16": func(data []byte) {
 			for page := 4; page <= 80; page++ {
-				noise.Read(data[page*pageSize+16:][:4])
+				_, _ = noise.Read(data[page*pageSize+16:][:4])
 			}
 		},
 		"pages swapped":          func(data []byte) { swap(data, inUse(whole, leaf)) },
