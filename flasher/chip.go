@@ -38,6 +38,10 @@ type Chip struct {
 	// plainBegin: the ROM's FLASH_BEGIN has four words, without the one for
 	// encrypted writes.
 	plainBegin bool
+	// wideInflate: the ROM programs inflated data in whole windows of 32 KiB,
+	// over whatever lies behind the segment, and drops a window that would end
+	// beyond the flash, all without an error. It gets its data uncompressed.
+	wideInflate bool
 	// romBaud returns what to ask the ROM for so that it comes to a rate, for
 	// the chips whose ROM is wrong about its crystal; 0 if that cannot be known.
 	romBaud func(read regReader, baud uint32) (uint32, error)

@@ -12,11 +12,12 @@ var ESP32 = Chip{
 	SPI: SPIRegs{
 		Cmd: 0x3FF42000, User: 0x3FF4201C, User2: 0x3FF42024, MISOLen: 0x3FF4202C, W0: 0x3FF42080,
 	},
-	plainBegin: true,
-	romBaud:    esp32ROMBaud,
-	macCRC:     true,
-	revision:   esp32Revision,
-	security:   esp32Security,
+	plainBegin:  true,
+	wideInflate: true,
+	romBaud:     esp32ROMBaud,
+	macCRC:      true,
+	revision:    esp32Revision,
+	security:    esp32Security,
 }
 
 // esp32Efuse is word 0 of efuse block 0.

@@ -8,6 +8,7 @@ var ESP32S2 = Chip{
 	MACReg:           efuseMAC(0x3F41A044),
 	SPI:              spiRegs(0x3F402000),
 	ForceDownload:    0x3F408128,
+	wideInflate:      true, // not known, and its ROM is the next oldest
 	revision: fusedRevision(
 		[]fuses{{0x3F41A054, 4, 3}, {0x3F41A050, 20, 1}},
 		[]fuses{{0x3F41A050, 18, 2}},

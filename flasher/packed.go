@@ -27,7 +27,13 @@ type Packed struct {
 	deflated func() []byte // waits for the compressed data; nil where compression does not pay
 
 	mu     sync.Mutex
-	frames map[int][]block // by block size
+	frames map[framing][]block
+}
+
+// framing is how a loader takes data: so many bytes a frame, compressed or not.
+type framing struct {
+	size     int
+	deflated bool
 }
 
 // A block is one data frame and what it makes the loader do.
@@ -50,7 +56,7 @@ func Pack(name string, offset uint32, data []byte) (*Packed, error) {
 	}
 	p := &Packed{
 		Name: name, Offset: offset, Size: len(data), MD5: md5.Sum(data), //nolint:gosec // see above
-		data: data, frames: map[int][]block{},
+		data: data, frames: map[framing][]block{},
 	}
 	p.deflated = sync.OnceValue(p.deflate)
 	go p.deflated() // while the first unit is being connected to
@@ -76,21 +82,21 @@ func (p *Packed) WireSize() int {
 // compressed reports whether p goes over the line compressed.
 func (p *Packed) compressed() bool { return p.deflated() != nil }
 
-// blocks returns the data frames of p for loaders that take size bytes a
-// frame. They are made once.
-func (p *Packed) blocks(size int) ([]block, error) {
+// blocks returns the data frames of p for loaders that take them so. They are
+// made once.
+func (p *Packed) blocks(f framing) ([]block, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if b, ok := p.frames[size]; ok {
+	if b, ok := p.frames[f]; ok {
 		return b, nil
 	}
 	cut := p.cutPlain
-	if p.compressed() {
+	if f.deflated {
 		cut = p.cutDeflated
 	}
-	b, err := cut(size)
+	b, err := cut(f.size)
 	if err == nil {
-		p.frames[size] = b
+		p.frames[f] = b
 	}
 	return b, err
 }

@@ -87,16 +87,16 @@ func lineFault(err error) bool {
 }
 
 func (d *Device) writeOnce(ctx context.Context, p *Packed, progress Progress) error {
-	size := d.blockSize()
-	blocks, err := p.blocks(size)
+	f := d.framing(p)
+	blocks, err := p.blocks(f)
 	if err != nil {
 		return err
 	}
-	if err := d.beginWrite(ctx, p, size); err != nil {
+	if err := d.beginWrite(ctx, p, f); err != nil {
 		return err
 	}
 	op := FlashData
-	if p.compressed() {
+	if f.deflated {
 		op = FlashDeflData
 	}
 	done, before := 0, 0
@@ -128,6 +128,11 @@ func (d *Device) lineTime(size int) time.Duration {
 	return time.Duration(size) * 10 * time.Second / time.Duration(d.baud)
 }
 
+// framing chooses how p goes to the loader.
+func (d *Device) framing(p *Packed) framing {
+	return framing{d.blockSize(), p.compressed() && (d.stub || !d.chip.wideInflate)}
+}
+
 func (d *Device) blockSize() int {
 	switch {
 	case d.opts.Wiring == USBOTG:
@@ -141,19 +146,19 @@ func (d *Device) blockSize() int {
 
 // beginWrite announces the segment. A ROM erases all of it now, the stub as it
 // goes along.
-func (d *Device) beginWrite(ctx context.Context, p *Packed, size int) error {
-	op, total, timeout := FlashBegin, p.Size, defaultTimeout
-	if p.compressed() {
-		op = FlashDeflBegin
+func (d *Device) beginWrite(ctx context.Context, p *Packed, f framing) error {
+	op, total, wire, timeout := FlashBegin, p.Size, p.Size, defaultTimeout
+	if f.deflated {
+		op, wire = FlashDeflBegin, p.WireSize()
 	}
 	if !d.stub {
 		timeout = perMB(erasePerMB, p.Size)
-		if p.compressed() {
-			total = (p.Size + size - 1) / size * size // ROMs count in whole blocks
+		if f.deflated {
+			total = (p.Size + f.size - 1) / f.size * f.size // ROMs count in whole blocks
 		}
 	}
-	blocks := (p.WireSize() + size - 1) / size
-	args := []uint32{uint32(total), uint32(blocks), uint32(size), p.Offset}
+	blocks := (wire + f.size - 1) / f.size
+	args := []uint32{uint32(total), uint32(blocks), uint32(f.size), p.Offset}
 	if !d.stub && !d.chip.plainBegin {
 		args = append(args, 0) // not encrypted
 	}
