@@ -33,7 +33,6 @@ func (c *Chip) run() {
 // powerCycle runs the program that a reset starts, until the next reset.
 func (c *Chip) powerCycle(cause resetCause, download bool) {
 	c.mu.Lock()
-	c.cpu.stop = c.reset.stop
 	c.baud = c.romBaud(resetBaud)
 	c.autobaud = false
 	c.mu.Unlock()
@@ -51,7 +50,9 @@ func (c *Chip) powerCycle(cause resetCause, download bool) {
 	if errors.As(err, &self) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.selfReset(self.cause)
+		if !c.cut() { // else a reset from outside came first, and counts
+			c.selfReset(self.cause)
+		}
 	}
 }
 

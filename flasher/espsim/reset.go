@@ -106,7 +106,9 @@ func (c *Chip) nextBoot() (cause resetCause, download, ok bool) {
 			return 0, false, false
 		}
 		stop := make(chan struct{})
-		c.reset.stop = stop
+		// The program to come is told of resets from here on: one that comes
+		// before it has begun must not be lost.
+		c.reset.stop, c.cpu.stop = stop, stop
 		up := c.reset.powered && !c.reset.enLow
 		wait := time.Duration(0)
 		if c.reset.cause == powerOn {

@@ -89,13 +89,18 @@ func TestServeEnds(t *testing.T) {
 			host, remote := net.Pipe()
 			served := make(chan error)
 			go func() { served <- chip.Serve(ctx, remote) }()
+			closed := make(chan error)
+			go func() {
+				_, err := io.Copy(io.Discard, host) // to the end of the connection
+				closed <- err
+			}()
 			synctest.Wait()
 			tc.end(chip, cancel)
 			if err := <-served; !errors.Is(err, tc.want) {
 				t.Errorf("%s: Serve returned %v, want %v", tc.name, err, tc.want)
 			}
-			if _, err := host.Read(make([]byte, 1)); err == nil {
-				t.Errorf("%s: the client's connection is still open", tc.name)
+			if err := <-closed; err != nil {
+				t.Errorf("%s: the client's connection ends with %v", tc.name, err)
 			}
 		})
 	}
