@@ -3,6 +3,7 @@ package usbip
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -51,19 +52,30 @@ func Path(port int) (string, error) {
 // attachLimit is how long the kernel may take to clear a port after an unplug.
 const attachLimit = 5 * time.Second
 
+// socket is the device's end of a plugging. Its reads block a thread of their
+// own: the kernel waits for our answers with locks held that the runtime's
+// poller needs when a tty of such a device is in it, and so the poller must
+// not be needed to answer.
+type socket struct{ *os.File }
+
+// Close ends a Read under way, too.
+func (s socket) Close() error {
+	raw, err := s.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { _ = syscall.Shutdown(int(fd), syscall.SHUT_RDWR) }) // the kernel may have hung up first
+	}
+	return errors.Join(err, s.File.Close())
+}
+
 // attach hands the kernel one end of a socket pair and returns the other.
-func attach(port int) (_ *os.File, err error) {
+func attach(port int) (_ io.ReadWriteCloser, err error) {
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
 	// The kernel takes a reference of its own.
 	defer func() { err = errors.Join(err, syscall.Close(pair[0])) }()
-	// Else Close waits for the Read under way, and the kernel sees no unplug.
-	if err := syscall.SetNonblock(pair[1], true); err != nil {
-		return nil, errors.Join(err, syscall.Close(pair[1]))
-	}
-	f := os.NewFile(uintptr(pair[1]), "usbip")
+	end := socket{os.NewFile(uintptr(pair[1]), "usbip")}
 	number := port/hubPorts*controllerPorts + port%hubPorts
 	line := fmt.Sprintf("%d %d %d %d", number, pair[0], 1<<16|(port+1), fullSpeed)
 	for deadline := time.Now().Add(attachLimit); ; time.Sleep(5 * time.Millisecond) {
@@ -73,7 +85,7 @@ func attach(port int) (_ *os.File, err error) {
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("usbip: plug into port %d: %w", port, err), f.Close())
+		return nil, errors.Join(fmt.Errorf("usbip: plug into port %d: %w", port, err), end.Close())
 	}
-	return f, nil
+	return end, nil
 }
