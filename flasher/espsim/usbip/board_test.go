@@ -163,8 +163,9 @@ func TestLinesReachTheChip(t *testing.T) {
 			h.readUntil(tc.endpoint, "rst:") // it has started from flash
 			h.control(0x00, 9, 1, 0, 0, nil)
 			// The chip's own unit resets the chip by RTS after DTR, the
-			// transistors by RTS before DTR.
-			steps := [][2]uint16{{0, 1}, {1, 0}, {0, 0}}
+			// transistors by RTS before DTR, which then stays: how soon the
+			// chip looks at its boot pin depends on how busy this machine is.
+			steps := [][2]uint16{{0, 1}, {1, 0}}
 			if tc.adapter == usbip.USBSerialJTAG {
 				steps = [][2]uint16{{0, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 0}}
 			}
@@ -173,7 +174,6 @@ func TestLinesReachTheChip(t *testing.T) {
 				if status, _ := h.control(r.kind, r.request, r.value, r.index, 0, nil); status != 0 {
 					t.Fatalf("lines %v: status %d", s, status)
 				}
-				time.Sleep(5 * time.Millisecond) // EN takes 2 ms to rise
 			}
 			for deadline := time.Now().Add(5 * time.Second); b.Chip().State() != espsim.Download; time.Sleep(time.Millisecond) {
 				if time.Now().After(deadline) {
