@@ -35,10 +35,6 @@ func within(limit time.Duration, f func() error) error {
 	}
 }
 
-// readable reports whether a read of fd would return at once: bytes wait, or
-// the tty was hung up. It is the condition for syscall.RawConn.Read.
-func readable(fd uintptr) bool { return poll(int(fd), unix.POLLIN, 0) != 0 }
-
 // poll waits up to limit for events on fd, hang-up always included, and
 // returns those that hold.
 func poll(fd int, events int16, limit time.Duration) int16 {

@@ -49,6 +49,7 @@ type tty struct {
 	bytes  *serial.Port    // moves the bytes
 	ctl    *os.File        // the second descriptor: lines, rate, locks, waiting
 	raw    syscall.RawConn // of ctl
+	stop   *alarm          // ends a waiting Read
 	closed chan struct{}
 	once   sync.Once
 }
@@ -96,7 +97,7 @@ func openTTYNow(path string) (_ *tty, err error) {
 		return nil, err
 	}
 	// Before TIOCEXCL, which refuses every later open, our own included.
-	bytes, err := serial.OpenPort(&serial.Config{Name: path, Baud: startBaud, ReadTimeout: readSlice})
+	bytes, err := openBytes(raw, path)
 	if err != nil {
 		return nil, openError(path, err)
 	}
@@ -104,11 +105,16 @@ func openTTYNow(path string) (_ *tty, err error) {
 		return nil, errors.Join(openError(path, err), bytes.Close())
 	}
 	lowLatency(raw)
-	return &tty{path: path, bytes: bytes, ctl: ctl, raw: raw, closed: make(chan struct{})}, nil
+	stop, err := newAlarm()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), bytes.Close())
+	}
+	return &tty{path: path, bytes: bytes, ctl: ctl, raw: raw, stop: stop, closed: make(chan struct{})}, nil
 }
 
-// openControl opens the second descriptor, non-blocking so that the runtime's
-// poller takes it.
+// openControl opens the second descriptor. It is non-blocking for the moment
+// only, so that the open waits for no carrier: what is blocking stays out of
+// the runtime's poller.
 func openControl(path string) (*os.File, error) {
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -120,6 +126,10 @@ func openControl(path string) (*os.File, error) {
 			return nil, fmt.Errorf("open %s: not a serial port", path)
 		}
 		return nil, openError(path, err)
+	}
+	if err := unix.SetNonblock(fd, false); err != nil {
+		_ = unix.Close(fd) // nothing was written to it
+		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	return os.NewFile(uintptr(fd), path), nil
 }
@@ -157,7 +167,7 @@ func (t *tty) Read(b []byte) (int, error) {
 		return 0, nil
 	}
 	for {
-		if err := t.raw.Read(readable); err != nil {
+		if err := t.awaitInput(); err != nil {
 			return 0, t.fail("read", err)
 		}
 		n, err := t.bytes.Read(b)
@@ -173,6 +183,19 @@ func (t *tty) Read(b []byte) (int, error) {
 		}
 		return 0, t.fail("read", err)
 	}
+}
+
+// awaitInput waits, on a thread of its own, until bytes are there, the tty was
+// hung up, or Close is called.
+func (t *tty) awaitInput() error {
+	if t.isClosed() {
+		return os.ErrClosed
+	}
+	err := onFD(t.raw, func(fd int) error { return t.stop.orReadable(fd) })
+	if t.isClosed() {
+		return os.ErrClosed
+	}
+	return err
 }
 
 // Write implements flasher.Port. It returns when the kernel has taken all of b,
@@ -224,10 +247,10 @@ func (t *tty) Close() error {
 	t.once.Do(func() {
 		close(t.closed)
 		// Ends a waiting Read now, not after the drain.
-		err = t.ctl.SetReadDeadline(time.Unix(1, 0))
+		err = t.stop.ring()
 		t.drain()
 		err = errors.Join(err, within(closeLimit, func() error {
-			return errors.Join(t.ctl.Close(), t.bytes.Close())
+			return errors.Join(t.ctl.Close(), t.bytes.Close(), t.stop.close())
 		}))
 		if err != nil {
 			err = fmt.Errorf("close %s: %w", t.path, err)
