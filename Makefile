@@ -41,7 +41,7 @@ test-usb: build ## run the tests on real USB ports, in a virtual machine
 	@.ci/setup qemu
 	go vet -tags usbvm ./internal/usbvm
 	USBVM_ROOT=$$(internal/usbvm/fetch.sh $(USBVM_CACHE)) && export USBVM_ROOT && \
-	PATH=$(CURDIR)/bin:$$PATH go test -tags usbvm -count=1 -parallel 8 -v ./internal/usbvm
+	PATH=$(CURDIR)/bin:$$PATH go test -tags usbvm -count=1 -parallel 4 -v ./internal/usbvm
 
 build: setup $(STUBS) ## build bin/flashd
 	go build -ldflags '-X main.version=$(VERSION)' -o bin/flashd ./cmd/flashd

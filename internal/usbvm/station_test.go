@@ -10,6 +10,7 @@ import (
 )
 
 func TestUnitGoesThroughTheLine(t *testing.T) {
+	t.Parallel()
 	for i, adapter := range []usbip.Adapter{usbip.USBSerialJTAG, usbip.CP2102, usbip.CH340} {
 		t.Run(adapter.String(), func(t *testing.T) {
 			t.Parallel()
