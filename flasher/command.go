@@ -102,8 +102,17 @@ func (d *Device) command(ctx context.Context, op Opcode, data []byte, sum uint32
 
 // exchange sends a frame made by request and waits for the response to op.
 func (d *Device) exchange(ctx context.Context, op Opcode, frame []byte, timeout time.Duration) (response, []byte, error) {
+	if err := d.catchUp(ctx, op); err != nil {
+		return response{}, nil, commandError(op, err)
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, Timeout)
 	defer cancel()
+	r, data, err := d.roundTrip(ctx, op, frame)
+	d.behind = d.behind || ctx.Err() != nil && owes(op)
+	return r, data, err
+}
+
+func (d *Device) roundTrip(ctx context.Context, op Opcode, frame []byte) (response, []byte, error) {
 	if err := d.line.sendFrame(ctx, frame); err != nil {
 		return response{}, nil, commandError(op, err)
 	}

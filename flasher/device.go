@@ -40,6 +40,8 @@ type Device struct {
 	flash    FlashID
 
 	reconnected bool // after a loader was lost, which is done once
+	behind      bool // a command was given up: its answer may still come
+	streaming   bool // the stub was left in the middle of a read
 }
 
 // initialBaud is the rate at which ROM loaders find the host's rate by

@@ -59,29 +59,36 @@ func (d *Device) readFast(ctx context.Context, offset uint32, size int, progress
 	if err := d.simple(ctx, ReadFlash, defaultTimeout, offset, uint32(size), fastRead, 1); err != nil {
 		return nil, err
 	}
-	out := make([]byte, 0, size)
-	for len(out) < size {
-		packet, err := d.packet(ctx)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, packet...)
-		ack := slip.Append(nil, binary.LittleEndian.AppendUint32(nil, uint32(len(out))))
-		if err := d.line.sendFrame(ctx, ack); err != nil {
-			return nil, err
-		}
-		progress(min(len(out), size), size)
-	}
-	sum, err := d.packet(ctx)
+	data, sum, err := d.stream(ctx, size, progress)
 	switch {
 	case err != nil:
+		d.behind, d.streaming = true, true
 		return nil, err
-	case len(out) != size:
-		return nil, fmt.Errorf("%w: %d bytes instead of %d", BadFrame, len(out), size)
-	case md5.Sum(out) != [16]byte(append(sum, make([]byte, 16)...)): //nolint:gosec // see above
+	case len(data) != size:
+		return nil, fmt.Errorf("%w: %d bytes instead of %d", BadFrame, len(data), size)
+	case md5.Sum(data) != [16]byte(append(sum, make([]byte, 16)...)): //nolint:gosec // see above
 		return nil, fmt.Errorf("%w: what arrived has another MD5 than what was sent", BadFrame)
 	}
-	return out, nil
+	return data, nil
+}
+
+// stream returns what the stub sends of size bytes, and its digest of them.
+func (d *Device) stream(ctx context.Context, size int, progress Progress) (data, sum []byte, err error) {
+	data = make([]byte, 0, size)
+	for len(data) < size {
+		packet, err := d.packet(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		data = append(data, packet...)
+		ack := slip.Append(nil, binary.LittleEndian.AppendUint32(nil, uint32(len(data))))
+		if err := d.line.sendFrame(ctx, ack); err != nil {
+			return nil, nil, err
+		}
+		progress(min(len(data), size), size)
+	}
+	sum, err = d.packet(ctx)
+	return data, sum, err
 }
 
 func (d *Device) packet(ctx context.Context) ([]byte, error) {

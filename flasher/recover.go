@@ -34,6 +34,7 @@ func (d *Device) resync(ctx context.Context) error {
 	if d.stub != stub { // the chip has restarted, and knows of nothing
 		return &Error{Op: "sync", Kind: NoSync}
 	}
+	d.behind = false
 	return nil
 }
 
@@ -63,6 +64,7 @@ func (d *Device) restart(ctx context.Context, stub bool) error {
 // is the same unit.
 func (d *Device) enterAgain(ctx context.Context) error {
 	d.stub, d.stubFrom, d.baud = false, "", initialBaud
+	d.behind, d.streaming = false, false
 	for _, step := range []func(context.Context) error{d.startRate, d.enterLoader, d.ConfirmMAC, d.quietWatchdogs} {
 		if err := step(ctx); err != nil {
 			return opError("reconnect", err)
