@@ -15,6 +15,10 @@ import (
 // in the end hold up every slot, so iterators read a page and let go.
 const pageRecords = 256
 
+// pageKeys is how many keys a search compares in one transaction; they cost
+// much less than records.
+const pageKeys = 64 * pageRecords
+
 // Filter selects attempts. Empty fields select all.
 type Filter struct {
 	Unit    string    // device ID
@@ -24,6 +28,7 @@ type Filter struct {
 	Open    bool      // only attempts not yet finished
 	Since   time.Time // started then or later
 	Until   time.Time // started before then
+	After   uint64    // ID of an attempt: only those that come after it in the list
 	Limit   int       // at most so many
 }
 
@@ -72,8 +77,12 @@ func (s *Store) Attempts(f Filter) iter.Seq2[Attempt, error] {
 				return
 			}
 		}
-		left := f.Limit
-		for to := f.end(); to != nil; {
+		to, err := s.end(f)
+		if err != nil {
+			yield(Attempt{}, fmt.Errorf("attempts: %w", err))
+			return
+		}
+		for left := f.Limit; to != nil; {
 			var page []Attempt
 			err := s.view(func(b books) (err error) {
 				page, to, err = b.page(f, to, left)
@@ -129,14 +138,23 @@ func (b books) index(f Filter) *bbolt.Bucket {
 	}
 }
 
-// begin is the first key of f in its index, end the one behind the last.
+// begin is the first key of f in its index.
 func (f Filter) begin() []byte { return startKey(f.Unit, f.Since, 0) }
 
-func (f Filter) end() []byte {
-	if f.Until.IsZero() {
-		return append([]byte(f.Unit), bytes.Repeat([]byte{0xFF}, 16)...)
+// end is the key behind the last of f in its index.
+func (s *Store) end(f Filter) ([]byte, error) {
+	end := append([]byte(f.Unit), bytes.Repeat([]byte{0xFF}, 16)...)
+	if !f.Until.IsZero() {
+		end = startKey(f.Unit, f.Until, 0)
 	}
-	return startKey(f.Unit, f.Until, 0)
+	if f.After == 0 {
+		return end, nil
+	}
+	a, err := s.Attempt(f.After)
+	if after := startKey(f.Unit, a.Start, a.ID); bytes.Compare(after, end) < 0 {
+		end = after
+	}
+	return end, err
 }
 
 // before moves c to the last key before to.
@@ -151,14 +169,24 @@ func before(c *bbolt.Cursor, to []byte) []byte {
 }
 
 // Units yields all units in order of their IDs. An error ends it.
-func (s *Store) Units() iter.Seq2[Unit, error] {
-	return records[Unit](s, "unit", func(b books) *bbolt.Bucket { return b.units })
+func (s *Store) Units() iter.Seq2[Unit, error] { return s.SearchUnits("", "") }
+
+// SearchUnits yields the units whose IDs hold part, in order of their IDs,
+// beginning with the first one behind after. An error ends it.
+func (s *Store) SearchUnits(part, after string) iter.Seq2[Unit, error] {
+	from := []byte(nil)
+	if after != "" {
+		from = append([]byte(after), 0)
+	}
+	match := func(id []byte) bool { return bytes.Contains(id, []byte(part)) }
+	return records[Unit](s, "unit", func(b books) *bbolt.Bucket { return b.units }, from, match)
 }
 
 // Reworks yields the reworks of a unit, or of all units if unit is empty, in
 // the order in which they were allowed. An error ends it.
 func (s *Store) Reworks(unit string) iter.Seq2[Rework, error] {
-	all := records[Rework](s, "rework", func(b books) *bbolt.Bucket { return b.reworks })
+	every := func([]byte) bool { return true }
+	all := records[Rework](s, "rework", func(b books) *bbolt.Bucket { return b.reworks }, nil, every)
 	if unit == "" {
 		return all
 	}
@@ -195,16 +223,20 @@ func (b books) reworksOf(unit string) (list []Rework, err error) {
 	return list, nil
 }
 
-// records yields all records of a bucket in key order, a page a transaction.
-// what is the word for one of them.
-func records[T any](s *Store, what string, of func(books) *bbolt.Bucket) iter.Seq2[T, error] {
+// records yields the records of a bucket from a key on whose keys match, in key
+// order, a page a transaction. what is the word for one of them.
+func records[T any](s *Store, what string, of func(books) *bbolt.Bucket, from []byte, match func(key []byte) bool) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		for from, more := []byte(nil), true; more; {
+		for more := true; more; {
 			var page []T
 			err := s.view(func(b books) error {
 				c := of(b).Cursor()
 				k, data := c.Seek(from)
-				for ; k != nil && len(page) < pageRecords; k, data = c.Next() {
+				for looked := 0; k != nil && len(page) < pageRecords && looked < pageKeys; k, data = c.Next() {
+					looked++
+					if !match(k) {
+						continue
+					}
 					v, err := decode[T](data)
 					if err != nil {
 						return fmt.Errorf("%s %s: %w", what, keyText(k), err)

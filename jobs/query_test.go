@@ -2,6 +2,8 @@ package jobs_test
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -185,4 +187,64 @@ func lastError[T any](seq func(func(T, error) bool)) (last error) {
 		last = err
 	}
 	return last
+}
+
+func TestAttemptsAfter(t *testing.T) {
+	s, _ := openStore(t)
+	for i := range 5 { // all begun at the same instant
+		run(t, s, unitN(i), jobs.Provision, pass())
+	}
+	again := begin(t, s, "2")
+	identify(t, s, again.ID, unitN(1), jobs.AlreadyPassed)
+	for _, c := range []struct {
+		filter jobs.Filter
+		want   []uint64
+	}{
+		{jobs.Filter{After: 6}, []uint64{5, 4, 3, 2, 1}},
+		{jobs.Filter{After: 3}, []uint64{2, 1}},
+		{jobs.Filter{After: 5, Limit: 2}, []uint64{4, 3}},
+		{jobs.Filter{After: 1}, nil},
+		{jobs.Filter{After: 6, Unit: unitN(1)}, []uint64{2}},
+		{jobs.Filter{After: 2, Unit: unitN(1)}, nil},
+		{jobs.Filter{After: 5, Open: true}, nil},
+		{jobs.Filter{After: 5, Until: t0}, nil},
+		{jobs.Filter{After: 3, Until: t0.Add(time.Second)}, []uint64{2, 1}},
+	} {
+		wantIDs(t, fmt.Sprintf("%+v", c.filter), list(t, s, c.filter), c.want...)
+	}
+	for _, err := range s.Attempts(jobs.Filter{After: 7}) {
+		if !errors.Is(err, jobs.ErrNoAttempt) {
+			t.Errorf("after an attempt that there is not: %v", err)
+		}
+	}
+}
+
+func TestSearchUnits(t *testing.T) {
+	s, _ := openStore(t)
+	fill(t, s, 3000)
+	for _, c := range []struct {
+		part, after string
+		want        int
+		first       string
+	}{
+		{"", "", 3000, unitN(0)},
+		{"", unitN(0), 2999, unitN(1)},
+		{"", unitN(2998), 1, unitN(2999)},
+		{"", unitN(2999), 0, ""},
+		{"30000A", "", 16, unitN(0xA0)},
+		{unitN(77), "", 1, unitN(77)},
+		{"30000A", unitN(0xA3), 12, unitN(0xA4)},
+		{"FFFF", "", 0, ""},
+	} {
+		var got []string
+		for u, err := range s.SearchUnits(c.part, c.after) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, u.ID)
+		}
+		if len(got) != c.want || c.want > 0 && got[0] != c.first || !slices.IsSorted(got) {
+			t.Errorf("units with %q after %q: %d beginning with %v, want %d from %s", c.part, c.after, len(got), got[:min(1, len(got))], c.want, c.first)
+		}
+	}
 }
