@@ -51,7 +51,8 @@ type Phase struct {
 	Next string `json:"-"`
 }
 
-// Region is a part of the flash that was written and then verified on the chip.
+// Region is a part of the flash that was verified on the chip: after it was
+// written, or to prove that a rework did not touch it.
 // It has no digest: that of an NVS partition would give weak secrets away.
 type Region struct {
 	Name   string `json:"name"`
@@ -79,6 +80,7 @@ type Attempt struct {
 	Written       int64     `json:"written,omitempty"`     // bytes sent to the flash
 	BootChecked   bool      `json:"bootChecked,omitempty"` // the unit came up and said its own device ID
 	Failure       *Failure  `json:"failure,omitempty"`
+	Notes         []string  `json:"notes,omitempty"`      // what else is worth knowing, in sentences
 	Rework        *Rework   `json:"rework,omitempty"`     // the permission it was made with
 	Credential    string    `json:"credential,omitempty"` // name of the credentials' source, never a credential
 }
@@ -91,11 +93,12 @@ type Result struct {
 	Outcome      Outcome
 	End          time.Time // now if zero
 	Failure      *Failure  // required for fail and error; nil for pass
-	Verified     []Region  // every region written, each verified on the chip
+	Verified     []Region  // every region written, and those proved untouched, each verified on the chip
 	Written      int64     // bytes sent to the flash
 	BootChecked  bool      // the unit came up and said its own device ID
 	BootCheckOff bool      // the station does without the boot check
-	Credential   string    // name of the credentials' source: "server"
+	Credential   string    // name of the credentials' source: "server"; "" if none were asked for
+	Notes        []string  // what else is worth knowing, in sentences without secrets
 }
 
 // Words end up as metric labels. A source is letters only and short, so that no

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"go.etcd.io/bbolt"
 )
@@ -153,7 +154,7 @@ func (b books) checkReworks() error {
 		}
 		if u.Rework != nil && u.Rework.ID == r.ID {
 			armed++
-			if *u.Rework != r || !r.Used.IsZero() {
+			if !reflect.DeepEqual(*u.Rework, r) || !r.Used.IsZero() || !r.Cancelled.IsZero() || r.ReplacedBy != 0 {
 				return fmt.Errorf("unit %s has another version of it armed", u.ID)
 			}
 		}

@@ -34,7 +34,7 @@ func (b books) fill(start time.Time, unit string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := b.identify(id, unit, "esp32s3"); err != nil {
+	if _, err := b.identify(id, unit, "esp32s3", start); err != nil {
 		return err
 	}
 	a, err := b.attempt(id)

@@ -29,7 +29,7 @@ type Unit struct {
 	Firmware bool `json:"firmware"`
 
 	LastOutcome Outcome `json:"lastOutcome,omitempty"` // of the latest finished attempt that was allowed to work
-	Rework      *Rework `json:"rework,omitempty"`      // armed, not yet used
+	Rework      *Rework `json:"rework,omitempty"`      // armed, unless it has expired since
 	Open        uint64  `json:"open,omitempty"`        // the attempt that works on it now, 0 if none
 }
 
@@ -41,6 +41,7 @@ const (
 	Provision     Verdict = "provision"      // write everything
 	AlreadyPassed Verdict = "already_passed" // leave it alone: it is done
 	Busy          Verdict = "busy"           // leave it alone: another attempt works on it
+	Lapsed        Verdict = "lapsed"         // leave it alone: its rework was begun, and ended before it was done
 	ReworkNVS     Verdict = "rework_nvs"     // write the NVS partition only
 	ReworkAll     Verdict = "rework_all"     // write everything again
 )
@@ -66,6 +67,8 @@ func (u *Unit) decide() Verdict {
 		return ReworkAll
 	case u.Passed:
 		return AlreadyPassed
+	case !u.PassedAt.IsZero(): // written under a rework that has expired or was cancelled
+		return Lapsed
 	default:
 		return Provision
 	}

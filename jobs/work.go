@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 var (
@@ -54,9 +55,10 @@ func (b books) begin(a Attempt) (uint64, error) {
 // granted attempt becomes the unit's open attempt.
 //
 // A rework takes Unit.Passed away at once, since a half-reworked unit is not a
-// passed one, and stays armed until an attempt passes with it. A rework of the
-// NVS partition alone is given only while the firmware beside it is known to be
-// good; else the verdict is ReworkAll.
+// passed one, and stays armed until an attempt passes with it, it expires or it is
+// cancelled: then the verdict is Lapsed until another one is allowed. A rework of
+// the NVS partition alone is given only while the firmware beside it is known to
+// be good; else the verdict is ReworkAll.
 //
 // Asking again for the same unit repeats the verdict; for another one it
 // returns ErrOtherUnit.
@@ -65,7 +67,7 @@ func (s *Store) Identify(id uint64, unit, chip string) (Decision, error) {
 	err := checkUnitID(unit)
 	if err == nil {
 		err = s.batch(func(b books) (err error) {
-			d, err = b.identify(id, unit, chip)
+			d, err = b.identify(id, unit, chip, moment(time.Time{}))
 			return err
 		})
 	}
@@ -75,7 +77,7 @@ func (s *Store) Identify(id uint64, unit, chip string) (Decision, error) {
 	return d, nil
 }
 
-func (b books) identify(id uint64, unit, chip string) (Decision, error) {
+func (b books) identify(id uint64, unit, chip string, now time.Time) (Decision, error) {
 	a, err := b.openAttempt(id)
 	if err != nil {
 		return Decision{}, err
@@ -91,6 +93,9 @@ func (b books) identify(id uint64, unit, chip string) (Decision, error) {
 		return Decision{}, fmt.Errorf("%w: %s, not %s", ErrOtherUnit, a.Unit, unit)
 	}
 	if a.Unit == "" {
+		if u.Rework != nil && u.Rework.State(now) != ReworkArmed {
+			u.Rework = nil // it has expired
+		}
 		a.Unit, a.Chip, a.Verdict = unit, chip, u.decide()
 		u.Chip = chip
 		if a.Verdict == ReworkNVS || a.Verdict == ReworkAll {
@@ -167,6 +172,9 @@ func (b books) finish(id uint64, r Result) (Attempt, error) {
 	}
 	a.Outcome, a.End, a.Verified, a.Written = r.Outcome, r.End, slices.Clone(r.Verified), r.Written
 	a.BootChecked, a.Credential, a.Current = r.BootChecked, r.Credential, ""
+	for _, n := range r.Notes {
+		a.Notes = append(a.Notes, sentence(n))
+	}
 	if f := r.Failure; f != nil {
 		a.Failure = &Failure{Phase: f.Phase, Kind: f.Kind, Blame: f.Blame, Text: sentence(f.Text), Hint: sentence(f.Hint)}
 	}

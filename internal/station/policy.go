@@ -15,6 +15,7 @@ import (
 const (
 	kindAlreadyDone   = "already_done"  // the unit has passed before
 	kindBusy          = "busy"          // the same unit is in another slot
+	kindLapsed        = "lapsed"        // the unit's rework ended before it was done
 	kindOtherLayout   = "other_layout"  // the partition table is not this release's
 	kindTemplate      = "template"      // the NVS template does not work for this unit
 	kindEscrow        = "escrow"        // the unit's NVS keys cannot be kept
@@ -34,7 +35,7 @@ const (
 // Kinds returns every word that can stand as the kind of a failure.
 func Kinds() []string {
 	kinds := []string{
-		kindAlreadyDone, kindBusy, kindOtherLayout, kindTemplate, kindEscrow, kindStore, kindStopped, kindSilent,
+		kindAlreadyDone, kindBusy, kindLapsed, kindOtherLayout, kindTemplate, kindEscrow, kindStore, kindStopped, kindSilent,
 		kindWrongID, kindUnprovisioned, kindUnauthorized, kindUnavailable, kindUnknownUnit, kindBadAnswer, kindPort, kindOther,
 	}
 	for _, k := range flasher.Kinds {
@@ -118,6 +119,7 @@ var rules = []rule{
 	// Nothing is wrong: the unit must not be written.
 	{kind: kindAlreadyDone, outcome: jobs.Refused, blame: jobs.BlameRig, hint: "This board is already done: take it out. To provision it again use flashd rework."},
 	{kind: kindBusy, outcome: jobs.Refused, blame: jobs.BlameRig, hint: hintTakeOut},
+	{kind: kindLapsed, outcome: jobs.Refused, blame: jobs.BlameRig, hint: "This board is half done: allow another rework with flashd rework, or put it aside."},
 
 	// The rig.
 	{kind: string(flasher.Detached), outcome: jobs.Error, blame: jobs.BlameRig, says: "The board was taken out, or its connection broke.", hint: "Put the board in again; if nobody took it out, look at the slot's cable and hub."},
