@@ -26,6 +26,7 @@ func (f *file) check(c *Config) {
 		f.problemAt("release", "want the name of a release, not a path; flashd image list shows them")
 	}
 	f.checkSlots()
+	f.between("usb.max_per_hub", c.USB.MaxPerHub, 0, 255)
 	f.between("flasher.baud", c.Flasher.Baud, 9600, 5_000_000)
 	if err := flasher.CheckResetSequence(c.Flasher.Reset); err != nil && c.Flasher.Reset != "" {
 		f.problemAt("flasher.reset", "%v", err)

@@ -30,9 +30,10 @@ type Config struct {
 	MaxRetries  int         `yaml:"max_retries"` // how often an attempt that the rig spoilt is begun again by itself
 }
 
-// USB says which devices are boards.
+// USB says which devices are boards, and how many share a hub's bandwidth.
 type USB struct {
-	Accept IDs `yaml:"accept"` // beside Espressif's and the usual bridges
+	Accept    IDs `yaml:"accept"`      // beside Espressif's and the usual bridges
+	MaxPerHub int `yaml:"max_per_hub"` // boards behind one hub that are written at once; 0: all
 }
 
 // Flasher is about the line to a chip.

@@ -64,6 +64,7 @@ slots:
   2-1: 007
 usb:
   accept: [067b:2303, 0403:6001]
+  max_per_hub: 4
 flasher: {baud: 460800, stub: false}
 boot_check:
   enabled: false
@@ -86,7 +87,7 @@ max_retries: 0
 	want := &config.Config{
 		Station: "7", StateDir: "/srv/flashd", Listen: "[::]:80", ImagesDir: "/srv/images", Release: "1.10",
 		Slots:     config.Slots{{Path: "1-1.10", Name: "1"}, {Path: "1-1.2", Name: "left 2"}, {Path: "2-1", Name: "007"}},
-		USB:       config.USB{Accept: config.IDs{hotplug.ID{VID: 0x067B, PID: 0x2303}, hotplug.ID{VID: 0x0403, PID: 0x6001}}},
+		USB:       config.USB{Accept: config.IDs{hotplug.ID{VID: 0x067B, PID: 0x2303}, hotplug.ID{VID: 0x0403, PID: 0x6001}}, MaxPerHub: 4},
 		Flasher:   config.Flasher{Baud: 460800},
 		BootCheck: config.BootCheck{Timeout: 90 * time.Second},
 		Credentials: config.Credentials{

@@ -69,6 +69,16 @@ func pathNumbers(path string) []int {
 	return numbers
 }
 
+// Hub returns the path of the hub that the place at path is a port of: 1-1 for
+// 1-1.2. A root hub is called as the kernel calls it: usb1 for 1-2.
+func Hub(path string) string {
+	if i := strings.LastIndexByte(path, '.'); i >= 0 {
+		return path[:i]
+	}
+	bus, _, _ := strings.Cut(path, "-")
+	return "usb" + bus
+}
+
 // ValidPath reports whether path is a topology path: BUS-PORT or
 // BUS-PORT.PORT…, at most seven ports deep (six hubs and the board, USB 2.0
 // section 4.1.1).

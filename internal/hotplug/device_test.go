@@ -90,3 +90,11 @@ func FuzzPaths(f *testing.F) {
 		}
 	})
 }
+
+func TestHub(t *testing.T) {
+	for path, want := range map[string]string{"1-1.2": "1-1", "1-1.2.10": "1-1.2", "2-3": "usb2", "12-10": "usb12"} {
+		if got := hotplug.Hub(path); got != want {
+			t.Errorf("Hub(%q) = %q, want %q", path, got, want)
+		}
+	}
+}

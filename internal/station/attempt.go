@@ -149,6 +149,13 @@ func (a *attempt) next(rest []phase) string {
 func (a *attempt) runPhase(ctx context.Context, p phase, next string) error {
 	a.now = p
 	a.board.phase(a.slot.Slot, p.name, a.progress(0))
+	if p.turn {
+		giveBack, err := a.takeTurn(ctx)
+		if err != nil {
+			return err
+		}
+		defer giveBack()
+	}
 	if p.limit > 0 {
 		limited, cancel := context.WithTimeoutCause(ctx, p.limit, fmt.Errorf("%w: %s took longer than %v", flasher.Timeout, p.name, p.limit))
 		defer cancel()

@@ -92,6 +92,11 @@ func (b *board) progress(s Slot, progress float64) {
 	b.slot(s, func(v *SlotView) { v.Progress = progress })
 }
 
+// say shows what a unit under way waits for; "" when it goes on.
+func (b *board) say(s Slot, message, advice string) {
+	b.slot(s, func(v *SlotView) { v.Message, v.Advice = message, advice })
+}
+
 // end shows how an attempt ended, until the unit is taken out.
 func (b *board) end(s Slot, state SlotState, message, advice string) {
 	b.slot(s, func(v *SlotView) {

@@ -18,6 +18,7 @@ type phase struct {
 	limit    time.Duration // 0: as long as it takes
 	share    int           // of the progress bar, in percent
 	firmware bool          // only when the firmware is written, too
+	turn     bool          // needs so much of the hub's bandwidth that units take turns
 	run      func(*attempt, context.Context) error
 }
 
@@ -27,7 +28,7 @@ var phases = []phase{
 	{name: "identify", limit: 10 * time.Second, share: 1, run: (*attempt).identify},
 	{name: "ledger", limit: 10 * time.Second, share: 1, run: (*attempt).ledger},
 	{name: "attach", limit: 20 * time.Second, share: 4, run: (*attempt).attach},
-	{name: "write", limit: 10 * time.Minute, share: 62, firmware: true, run: (*attempt).write},
+	{name: "write", limit: 10 * time.Minute, share: 62, firmware: true, turn: true, run: (*attempt).write},
 	{name: "verify", limit: 2 * time.Minute, share: 12, firmware: true, run: (*attempt).verify},
 	{name: "credentials", share: 1, run: (*attempt).credentials},
 	{name: "personalize", limit: time.Minute, share: 4, run: (*attempt).personalize},

@@ -36,6 +36,7 @@ type Config struct {
 	Flasher   FlasherConfig // how to talk to chips
 	BootCheck BootCheck
 	KeyEscrow string                // folder that gets a copy of each unit's NVS keys; "": they are in the unit alone
+	MaxPerHub int                   // how many units behind one USB hub are written at once; 0: all
 	Retries   int                   // how often an attempt is begun again by itself where that may help
 	Units     int                   // stop after that many finished units; 0: never
 	Grace     time.Duration         // what running attempts get when the station is stopped
@@ -72,6 +73,7 @@ type Station struct {
 	board   *board // what people see
 	quota   *quota // how many more units to do
 	halt    halt   // why no unit is begun any more
+	hubs    *hubs
 	slots   *slotSet
 
 	abandon     chan struct{} // closed when units under way are to be abandoned at once
@@ -97,6 +99,7 @@ func New(cfg Config) (*Station, error) {
 		escrow:  escrow,
 		metrics: newMetrics(cfg.Registry),
 		quota:   newQuota(cfg.Units),
+		hubs:    newHubs(cfg.MaxPerHub),
 		halt:    halt{set: make(chan struct{})},
 		abandon: make(chan struct{}),
 	}

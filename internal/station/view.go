@@ -40,7 +40,7 @@ type SlotView struct {
 	Attempt  uint64    `json:"attempt,omitempty"`  // ID in the record
 	Phase    string    `json:"phase,omitempty"`    // while working: name of the phase
 	Progress float64   `json:"progress"`           // while working: share of the whole attempt done, 0 to 1
-	Message  string    `json:"message,omitempty"`  // what happened, in one sentence
+	Message  string    `json:"message,omitempty"`  // what happened, or what is waited for, in one sentence
 	Advice   string    `json:"advice,omitempty"`   // the one thing to do next, in plain words
 	LastUnit string    `json:"lastUnit,omitempty"` // device ID of the unit that was here before, once it is gone
 	LastWord SlotState `json:"lastWord,omitempty"` // and how it ended
