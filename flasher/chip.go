@@ -52,6 +52,9 @@ type Chip struct {
 	// stubName, if set, names the stub for a revision where not all have the
 	// same; "" is none.
 	stubName func(Revision) string
+	// flashPins, if set, reads which pins the flash chip is on, as SPI_ATTACH
+	// wants it; 0 is the usual ones.
+	flashPins func(read regReader) (uint32, error)
 	// powerFlash, if set, is what switches the flash chip on.
 	powerFlash func(ctx context.Context, d *Device) error
 	// security reads what GET_SECURITY_INFO tells on other chips; nil where
@@ -62,7 +65,9 @@ type Chip struct {
 // SPIRegs are the addresses of the SPI1 controller's registers, by which a
 // loader client sends commands of its own to the flash chip.
 type SPIRegs struct {
-	Cmd, User, User2, MISOLen, W0 uint32
+	Cmd, Address, User, User1, User2, MISOLen, W0 uint32
+
+	addressOnTop bool // an address stands in the upper bits of its register
 }
 
 // WatchdogRegs are the RTC watchdog's registers. AutoFeed is the mask in
@@ -98,7 +103,10 @@ func lpWatchdogs(base, protect, superConfig uint32, canReset bool) WatchdogRegs 
 
 // spiRegs is the register layout of every chip since the ESP32-S2.
 func spiRegs(base uint32) SPIRegs {
-	return SPIRegs{Cmd: base, User: base + 0x18, User2: base + 0x20, MISOLen: base + 0x28, W0: base + 0x58}
+	return SPIRegs{
+		Cmd: base, Address: base + 0x04, User: base + 0x18, User1: base + 0x1C, User2: base + 0x20,
+		MISOLen: base + 0x28, W0: base + 0x58,
+	}
 }
 
 // efuseMAC is the pair of MAC words at reg and the word after it.

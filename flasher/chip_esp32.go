@@ -10,7 +10,8 @@ var ESP32 = Chip{
 	BootloaderOffset: 0x1000,
 	MACReg:           efuseMAC(esp32Efuse + 4),
 	SPI: SPIRegs{
-		Cmd: 0x3FF42000, User: 0x3FF4201C, User2: 0x3FF42024, MISOLen: 0x3FF4202C, W0: 0x3FF42080,
+		Cmd: 0x3FF42000, Address: 0x3FF42004, User: 0x3FF4201C, User1: 0x3FF42020, User2: 0x3FF42024,
+		MISOLen: 0x3FF4202C, W0: 0x3FF42080, addressOnTop: true,
 	},
 	plainBegin:  true,
 	wideInflate: true,
@@ -18,6 +19,7 @@ var ESP32 = Chip{
 	macCRC:      true,
 	revision:    esp32Revision,
 	security:    esp32Security,
+	flashPins:   esp32FlashPins,
 }
 
 // esp32Efuse is word 0 of efuse block 0.
@@ -49,16 +51,31 @@ func esp32ROMBaud(read regReader, baud uint32) (uint32, error) {
 	return uint32(uint64(baud) * believed / crystal), nil
 }
 
-// esp32Revision: the major number is how many of three bits are set
-// (esp32.py get_major_chip_version).
+// esp32Revision: the major number is how many of three bits are set, of which
+// one is never set without those below it (esp32.py get_major_chip_version).
 func esp32Revision(read regReader) (Revision, error) {
 	const clockDate = 0x3FF6607C // APB_CTL_DATE, in whose top bit the third stands
 	bits3, err := number(read, fuses{esp32Efuse + 3*4, 15, 1}, fuses{esp32Efuse + 5*4, 20, 1}, fuses{clockDate, 31, 1})
 	if err != nil {
 		return 0, err
 	}
+	major := map[uint32]Revision{0b001: 1, 0b011: 2, 0b111: 3}[bits3] // else 0
 	minor, err := number(read, fuses{esp32Efuse + 5*4, 24, 2})
-	return Revision(bits.OnesCount32(bits3)*100) + Revision(minor), err
+	return major*100 + Revision(minor), err
+}
+
+// esp32FlashPins: a flash chip in the package (PICO-D4, D2WD, U4WDH) is on pins
+// that the efuses name; where they are blank it is on the usual ones (esp32.py
+// get_chip_spi_pads, cmds.py attach_flash).
+func esp32FlashPins(read regReader) (uint32, error) {
+	word3, err := read(esp32Efuse + 3*4)
+	if err != nil {
+		return 0, err
+	}
+	word5, err := read(esp32Efuse + 5*4)
+	clk, q, d, cs := word5&0x1F, word5>>5&0x1F, word5>>10&0x1F, word5>>15&0x1F
+	hd := word3 >> 4 & 0x1F
+	return hd<<24 | cs<<18 | d<<12 | q<<6 | clk, err
 }
 
 func esp32Security(read regReader) (Security, error) {

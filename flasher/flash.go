@@ -62,23 +62,34 @@ func (d *Device) attachFlash(ctx context.Context) error {
 			return err
 		}
 	}
-	attach := []uint32{0} // default pins
-	if !d.stub {
-		attach = append(attach, 0) // ROMs want a second word
-	}
-	if err := d.simple(ctx, SPIAttach, defaultTimeout, attach...); err != nil {
+	if err := d.attachPins(ctx); err != nil {
 		return err
 	}
-	id, err := d.spiCommand(ctx, rdid, 24)
-	if err != nil {
+	if err := d.wakeFlash(ctx); err != nil {
 		return err
 	}
-	d.flash = FlashID(id)
 	size := d.flash.Size()
 	if size == 0 {
 		return &Error{Kind: BadFlash, Err: fmt.Errorf("the flash chip says that it is %q, which is no flash chip: it is missing, damaged or badly soldered", d.flash)}
 	}
 	return d.simple(ctx, SPISetParams, defaultTimeout, 0, uint32(size), BlockSize, SectorSize, flashPage, 0xFFFF)
+}
+
+// attachPins has a ROM connect the flash chip. The stub has done so when it
+// started, by the efuses; told to use the default pins it would lose a flash
+// chip that sits in the chip's own package (esp-flasher-stub e322dc3).
+func (d *Device) attachPins(ctx context.Context) error {
+	if d.stub {
+		return nil
+	}
+	pins := uint32(0) // the default ones
+	if d.chip.flashPins != nil {
+		var err error
+		if pins, err = d.chip.flashPins(d.reader(ctx)); err != nil {
+			return err
+		}
+	}
+	return d.simple(ctx, SPIAttach, defaultTimeout, pins, 0)
 }
 
 // Sizes of the units of a NOR flash, in bytes.
@@ -87,51 +98,3 @@ const (
 	BlockSize  = 64 << 10 // erased at once where it is whole
 	flashPage  = 256      // programmed at once
 )
-
-// rdid is JEDEC's "read identification" of flash chips.
-const rdid = 0x9F
-
-// spiCommand has the SPI controller send a command to the flash chip and read
-// up to 32 bits back (loader.py run_spiflash_command). The user registers are
-// put back as they were: the ROM's own flash routines rely on them.
-func (d *Device) spiCommand(ctx context.Context, opcode uint8, readBits uint32) (uint32, error) {
-	const (
-		userCommand   = 1 << 31 // USR: send a command …
-		userMISO      = 1 << 28 // … and read an answer
-		commandLength = 7 << 28 // USR2: 8 bits of command
-		start         = 1 << 18 // CMD: run what USR describes
-	)
-	r := d.chip.SPI
-	user, err := d.readReg(ctx, r.User)
-	if err != nil {
-		return 0, err
-	}
-	user2, err := d.readReg(ctx, r.User2)
-	if err != nil {
-		return 0, err
-	}
-	if err := d.writeRegs(ctx, regWrite{r.MISOLen, readBits - 1}, regWrite{r.User, userCommand | userMISO},
-		regWrite{r.User2, commandLength | uint32(opcode)}, regWrite{r.W0, 0}, regWrite{r.Cmd, start}); err != nil {
-		return 0, err
-	}
-	if err := d.spiWait(ctx, start); err != nil {
-		return 0, err
-	}
-	value, err := d.readReg(ctx, r.W0)
-	if err != nil {
-		return 0, err
-	}
-	return value & (1<<readBits - 1), d.writeRegs(ctx, regWrite{r.User, user}, regWrite{r.User2, user2})
-}
-
-// spiWait waits for the controller to finish, which it has by the time the
-// first question reaches it.
-func (d *Device) spiWait(ctx context.Context, busy uint32) error {
-	for range 10 {
-		cmd, err := d.readReg(ctx, d.chip.SPI.Cmd)
-		if err != nil || cmd&busy == 0 {
-			return err
-		}
-	}
-	return &Error{Kind: BadFlash, Err: fmt.Errorf("the SPI controller does not finish")}
-}

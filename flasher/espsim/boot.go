@@ -61,6 +61,10 @@ func (c *Chip) bootFlash() error {
 	if m.Watchdog.Config0 != 0 && c.cfg.Wiring == USBSerialJTAG {
 		c.cpu.dog.start(flashBootTimeout)
 	}
+	c.cpu.flash.pins = m.FlashPins // as the efuses say
+	if c.cpu.flash.strange {
+		return c.bootFailed("invalid header: 0xffffffff")
+	}
 	stage2, err := checkImage(c.flash, int64(m.BootloaderOffset), int64(tableOffset-m.BootloaderOffset), m.ChipID)
 	if err != nil {
 		return c.bootFailed(err.Error())

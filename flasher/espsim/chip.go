@@ -120,6 +120,7 @@ func New(cfg Config) *Chip {
 		done:    make(chan struct{}),
 	}
 	c.faults.plan(cfg.Faults)
+	c.cpu.flash = newFlashChip(c.faults)
 	c.reset.powered = true
 	c.reset.cause = powerOn
 	c.reset.jig = cfg.BootHeld

@@ -16,6 +16,7 @@ type cpu struct {
 	mem   memory
 	dog   watchdogUnit
 	muted bool // nothing leaves the chip: a fault
+	flash flashChip
 }
 
 // run is the chip's life, from power-up to Close.
@@ -40,6 +41,7 @@ func (c *Chip) powerCycle(cause resetCause, download bool) {
 	c.cpu.muted = false
 	c.cpu.mem.reset(cause)
 	c.cpu.dog.reset(cause)
+	c.cpu.flash.pins = 0
 
 	err := c.boot(cause, download)
 	if !errors.Is(err, errCut) && !errors.As(err, new(restart)) {

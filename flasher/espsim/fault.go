@@ -23,6 +23,8 @@ const (
 	BrownOut       FaultKind = "brown-out"   // the supply dips at command Nth (with Op): the chip resets
 	DeadSector     FaultKind = "dead-sector" // the sector at Address keeps what it holds
 	FlashID        FaultKind = "flash-id"    // the flash answers RDID with Value
+	FlashMode      FaultKind = "flash-mode"  // the flash was left in a mode from which the ROM cannot boot until the flash is reset
+	XMCStart       FaultKind = "xmc"         // the flash is one of XMC that did not start with the supply
 	StuckDownload  FaultKind = "stuck"       // every reset ends in download mode
 	StuckBoot      FaultKind = "stuck-boot"  // no reset ends in download mode
 	WrongMACCRC    FaultKind = "mac-crc"     // the efuses' CRC of the MAC is wrong (ESP32)
@@ -63,7 +65,7 @@ func ParseFault(s string) (Fault, error) {
 
 var faultKinds = []FaultKind{
 	DropByte, GarbleByte, Stall, Silence, Reject, DetachCommand, DetachByte, BrownOut,
-	DeadSector, FlashID, StuckDownload, StuckBoot, WrongMACCRC, MaxBaud, NoStub, SilentApp, OtherDeviceID, DetachOnReboot,
+	DeadSector, FlashID, FlashMode, XMCStart, StuckDownload, StuckBoot, WrongMACCRC, MaxBaud, NoStub, SilentApp, OtherDeviceID, DetachOnReboot,
 }
 
 func (f *Fault) set(word string) error {

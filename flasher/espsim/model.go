@@ -25,11 +25,13 @@ type Model struct {
 	ROMCrystal       int
 	UARTClockDivider uint32 // register: crystal ÷ baud rate, 20 bits
 	SPI              SPIRegisters
-	Efuses           Efuses
-	Straps           Straps
-	Watchdog         Watchdog
-	Console          Console
-	Log              BootWords
+	// FlashPins are those that the flash is on, as in SPI_ATTACH; 0 is the usual ones.
+	FlashPins uint32
+	Efuses    Efuses
+	Straps    Straps
+	Watchdog  Watchdog
+	Console   Console
+	Log       BootWords
 }
 
 // SPIRegisters are those of the controller that the flash hangs on.

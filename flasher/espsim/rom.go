@@ -398,6 +398,7 @@ func (r *rom) attach(q *request) error {
 	if len(q.data) != 8 {
 		return r.refuse(q.op, romInvalid)
 	}
+	r.c.cpu.flash.pins = q.word(0)
 	return r.ok(q)
 }
 

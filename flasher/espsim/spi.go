@@ -35,6 +35,7 @@ func (c *Chip) runFlashCommand() error {
 // many bytes of out it filled. Opcodes: Winbond W25Q64JV datasheet; SFDP is JESD216.
 func (c *Chip) flashCommand(op uint8, address uint32, in, out []byte) (int, error) {
 	f := c.flash
+	c.cpu.flash.note(op)
 	switch op {
 	case 0x9F: // RDID
 		binary.LittleEndian.PutUint32(out, c.flashID())
@@ -67,10 +68,15 @@ func (c *Chip) flashCommand(op uint8, address uint32, in, out []byte) (int, erro
 func (c *Chip) flashID() uint32 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if f, lies := c.faults.is(FlashID); lies {
+	size := uint32(bits.Len(uint(c.flash.size))-1) << 16
+	f, lies := c.faults.is(FlashID)
+	switch {
+	case !c.reachable():
+		return 0xFFFFFF
+	case lies:
 		return f.Value
 	}
-	return 0xEF | 0x40<<8 | uint32(bits.Len(uint(c.flash.size))-1)<<16
+	return c.cpu.flash.id() | size
 }
 
 // sfdp is the flash's parameter table: header, the basic table's pointer, one
@@ -82,6 +88,7 @@ func (c *Chip) sfdp() []byte {
 	copy(t[0x00:], "SFDP\x06\x01\x01\xFF")
 	copy(t[0x08:], "\x00\x06\x01\x10\x80\x00\x00\xFF")
 	copy(t[0x10:], "\xEF\x00\x01\x04\xC0\x00\x00\xFF")
+	t[0x10] = c.cpu.flash.maker()
 	copy(t[0x80:], "\xE5\x20\xF9\xFF")
 	binary.LittleEndian.PutUint32(t[0x84:], uint32(c.flash.size)*8-1)
 	return t
@@ -92,7 +99,7 @@ func (c *Chip) program(address int, data []byte) error {
 	for from := 0; from < len(data); {
 		at := address + from
 		n := min(sectorSize-at%sectorSize, len(data)-from)
-		if !c.dead(at) {
+		if c.obeys() && !c.dead(at) {
 			if err := c.flash.Program(at, data[from:from+n]); err != nil {
 				return err
 			}
@@ -104,7 +111,7 @@ func (c *Chip) program(address int, data []byte) error {
 
 func (c *Chip) erase(address, n int) error {
 	for at := address; at < address+n; at += sectorSize {
-		if c.dead(at) {
+		if !c.obeys() || c.dead(at) {
 			continue
 		}
 		if err := c.flash.Erase(at, sectorSize); err != nil {

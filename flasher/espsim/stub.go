@@ -45,6 +45,7 @@ type stubTransfer struct {
 
 // runStub is the stub until a reset.
 func (c *Chip) runStub() error {
+	c.cpu.flash.pins = c.model.FlashPins // as the efuses say
 	s := &stub{c: c, flashSize: 1 << (c.flashID() >> 16 & 0x1F)}
 	s.frames.dropped = &c.stats.Dropped
 	s.frames.size = c.maxFrame(stubBuffer)
@@ -180,7 +181,7 @@ func stubCommandFor(op uint8) stubCommand {
 	case opSPISetParams:
 		return (*stub).setParams
 	case opSPIAttach:
-		return sized(4, nil)
+		return (*stub).attach
 	case opChangeBaudrate:
 		return sized(8, (*stub).changeBaud)
 	case opDeflBegin:
@@ -282,6 +283,14 @@ func (s *stub) readReg(q *request) (uint32, uint32, []byte, error) {
 		return stubBadLength, 0, nil, nil
 	}
 	return stubOK, s.c.readRegister(q.word(0)), nil, nil
+}
+
+func (s *stub) attach(q *request) (uint32, uint32, []byte, error) {
+	if len(q.data) != 4 {
+		return stubBadLength, 0, nil, nil
+	}
+	s.c.cpu.flash.pins = q.word(0)
+	return stubOK, 0, nil, nil
 }
 
 func (s *stub) setParams(q *request) (uint32, uint32, []byte, error) {

@@ -1,0 +1,62 @@
+package espsim
+
+// flashChip is what a flash chip remembers beside its content while it has
+// power, and how it is reached. It belongs to the chip's goroutine alone.
+type flashChip struct {
+	pins    uint32 // that the controller is attached to, as in SPI_ATTACH; 0 is the usual ones
+	enabled bool   // the command before has enabled a reset
+	strange bool   // it is in a mode from which the ROM cannot boot
+	xmc     bool   // it is one of XMC …
+	woken   int    // … and has had so much of xmcStart, all of which it needs
+}
+
+// newFlashChip is a flash chip as its faults have it.
+func newFlashChip(f faults) flashChip {
+	return flashChip{strange: f.has(FlashMode), xmc: f.has(XMCStart)}
+}
+
+// xmcStart is what starts an XM25QHxxC that has not started with the supply:
+// deep and ultra-deep power-down, and out of both (ESP-IDF,
+// bootloader_flash_xmc_startup).
+var xmcStart = []uint8{0xB9, 0x79, 0xFF, 0xAB}
+
+// note follows the commands that change the chip itself.
+func (f *flashChip) note(op uint8) {
+	if f.enabled && op == 0x99 {
+		f.strange = false
+	}
+	f.enabled = op == 0x66
+	switch {
+	case f.woken == len(xmcStart):
+	case op == xmcStart[f.woken]:
+		f.woken++
+	default:
+		f.woken = 0
+	}
+}
+
+// started reports whether the chip works.
+func (f *flashChip) started() bool { return !f.xmc || f.woken == len(xmcStart) }
+
+// maker is the manufacturer's ID: Winbond's unless it is XMC's.
+func (f *flashChip) maker() byte {
+	if f.xmc {
+		return 0x20
+	}
+	return 0xEF
+}
+
+// id is what the chip answers to RDID beside its size.
+func (f *flashChip) id() uint32 {
+	if !f.started() {
+		return uint32(f.maker()) | 0x80<<8 // of a family that there is not
+	}
+	return uint32(f.maker()) | 0x40<<8
+}
+
+// reachable reports whether the controller is attached to the pins that the
+// flash is on.
+func (c *Chip) reachable() bool { return c.cpu.flash.pins == c.model.FlashPins }
+
+// obeys reports whether the flash can be written.
+func (c *Chip) obeys() bool { return c.reachable() && c.cpu.flash.started() }
