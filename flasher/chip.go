@@ -55,7 +55,8 @@ type Chip struct {
 	// flashPins, if set, reads which pins the flash chip is on, as SPI_ATTACH
 	// wants it; 0 is the usual ones.
 	flashPins func(read regReader) (uint32, error)
-	// powerFlash, if set, is what switches the flash chip on.
+	// powerFlash, if set, is what switches the flash chip on. It comes before
+	// the stub, which looks at the flash chip as it starts.
 	powerFlash func(ctx context.Context, d *Device) error
 	// security reads what GET_SECURITY_INFO tells on other chips; nil where
 	// the ROM has that command.

@@ -28,39 +28,60 @@ func esp32p4Stub(r Revision) string {
 	return "esp32p4"
 }
 
-// esp32p4PowerFlash switches the flash chip on at revision v3.1, which starts
-// with it off so as not to put 3.3 V on a chip for 1.8 V (esp32p4.py
-// power_on_flash). Which it is stands in the efuses; the last steps take the
-// voltage from there.
+// Registers that have to do with the flash chip's supply. The low bits of
+// p4PowerDate keep it on by force.
+const (
+	p4Pads, p4SupplyTest, p4Supply, p4PowerDate = 0x5011010C, 0x501151BC, 0x501151B8, 0x501153FC
+
+	p4ForceOn = 3
+)
+
+// esp32p4PowerFlash switches the flash chip on where the ROM does not: from
+// revision v3.1 on it starts with it off, so as not to put 3.3 V on a chip for
+// 1.8 V. Which it is stands in the efuses (esp32p4.py power_on_flash).
 func esp32p4PowerFlash(ctx context.Context, d *Device) error {
-	if r, err := d.Revision(ctx); err != nil || r != 301 {
+	r, err := d.Revision(ctx)
+	if err != nil || r != 301 && r != 302 {
 		return err
 	}
-	const (
-		pads, supplyTest, supply, date = 0x5011010C, 0x501151BC, 0x501151B8, 0x501153FC
+	if r == 302 {
+		// Where this fuse is burnt the ROM does it, and a ROM that finds the
+		// flash kept on by force from an earlier session fails at it.
+		const fuses, downloadPowersFlash = 0x5012D034, 1 << 16
+		word, err := d.readReg(ctx, fuses)
+		if err != nil {
+			return err
+		}
+		if word&downloadPowersFlash != 0 {
+			return d.changeReg(ctx, p4PowerDate, p4ForceOn, 0)
+		}
+	}
+	return esp32p4SupplyFlash(ctx, d)
+}
 
+// esp32p4SupplyFlash is the sequence that brings the flash chip's supply up; its
+// last steps take the voltage from the efuses.
+func esp32p4SupplyFlash(ctx context.Context, d *Device) error {
+	const (
 		limitCurrent = 1 << 27
 		target       = 0xFF << 23
 		tieHigh      = 1 << 7
+		all          = 0xFFFFFFFF
 	)
-	steps := []struct {
+	for _, s := range []struct {
 		reg, clear, set uint32
 		wait            time.Duration
 	}{
-		{pads, 0xFFFFFFFF, 1, 10 * time.Millisecond},
-		{supplyTest, 0, limitCurrent, 0},
-		{supply, 0, tieHigh, 0},
-		{date, 0, 3, 50 * time.Microsecond},
-		{supplyTest, limitCurrent, 0, 0},
-		{supply, target, 0, 0},
-		{supply, 0, 0x80, 0},
-		{supply, tieHigh, 0, 1800 * time.Microsecond},
-	}
-	for _, s := range steps {
-		value, err := d.readReg(ctx, s.reg)
-		if err == nil {
-			err = d.writeReg(ctx, s.reg, value&^s.clear|s.set, 0xFFFFFFFF)
-		}
+		{p4Pads, all, 1, 10 * time.Millisecond},
+		{p4SupplyTest, 0, limitCurrent, 0},
+		{p4Supply, 0, tieHigh, 0},
+		{p4PowerDate, 0, p4ForceOn, 50 * time.Microsecond},
+		{p4SupplyTest, limitCurrent, 0, 0},
+		{p4Supply, target, 0, 0},
+		{p4Supply, 0, tieHigh, 0},
+		{p4Supply, tieHigh, 0, 1800 * time.Microsecond},
+	} {
+		err := d.changeReg(ctx, s.reg, s.clear, s.set)
 		if err == nil {
 			err = sleep(ctx, s.wait)
 		}

@@ -177,6 +177,15 @@ func (d *Device) writeReg(ctx context.Context, reg, value, mask uint32) error {
 	return d.simple(ctx, WriteReg, defaultTimeout, reg, value, mask, 0)
 }
 
+// changeReg clears and sets bits of a register.
+func (d *Device) changeReg(ctx context.Context, reg, clearBits, setBits uint32) error {
+	value, err := d.readReg(ctx, reg)
+	if err != nil {
+		return err
+	}
+	return d.writeReg(ctx, reg, value&^clearBits|setBits, 0xFFFFFFFF)
+}
+
 // regWrite is a register and what is to be written into it.
 type regWrite struct{ reg, value uint32 }
 

@@ -168,7 +168,8 @@ func bootMode(log []byte) (mode []byte, ok bool) {
 }
 
 // Identify finds out which chip it is, which MAC it has and which protections
-// are burnt in, and keeps its watchdogs from ending the session.
+// are burnt in, keeps its watchdogs from ending the session and switches its
+// flash chip on.
 func (d *Device) Identify(ctx context.Context) error {
 	if err := d.identifyChip(ctx); err != nil {
 		return opError("identify", err)
@@ -178,7 +179,15 @@ func (d *Device) Identify(ctx context.Context) error {
 		return opError("read MAC", err)
 	}
 	d.mac = mac
-	return opError("stop watchdogs", d.quietWatchdogs(ctx))
+	return opError("prepare", d.prepare(ctx))
+}
+
+// prepare makes a chip fit for a session.
+func (d *Device) prepare(ctx context.Context) error {
+	if err := d.quietWatchdogs(ctx); err != nil || d.chip.powerFlash == nil {
+		return err
+	}
+	return d.chip.powerFlash(ctx, d)
 }
 
 // ConfirmMAC reads the MAC again: the error is a WrongUnit when it is not the

@@ -57,11 +57,6 @@ func (d *Device) AttachFlash(ctx context.Context) error {
 }
 
 func (d *Device) attachFlash(ctx context.Context) error {
-	if d.chip.powerFlash != nil {
-		if err := d.chip.powerFlash(ctx, d); err != nil {
-			return err
-		}
-	}
 	if err := d.attachPins(ctx); err != nil {
 		return err
 	}

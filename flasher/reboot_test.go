@@ -19,7 +19,7 @@ func TestRebootGetsOutOfHeldDownloadMode(t *testing.T) {
 	for _, noStub := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			chip := espsim.New(espsim.Config{
-				Model: espsim.ESP32S3, MAC: testMAC, Flash: bootable(t), Wiring: espsim.USBSerialJTAG,
+				Model: espsim.ESP32S3, MAC: testMAC, Flash: bootable(t, espsim.ESP32S3), Wiring: espsim.USBSerialJTAG,
 				Timing: espsim.Realistic(espsim.USBSerialJTAG), BootHeld: true,
 			})
 			defer chip.Close()
@@ -45,7 +45,7 @@ func TestRebootKeepsTheLog(t *testing.T) {
 	for _, wiring := range []espsim.Wiring{espsim.Bridge, espsim.USBSerialJTAG} {
 		synctest.Test(t, func(t *testing.T) {
 			chip := espsim.New(espsim.Config{
-				Model: espsim.ESP32S3, MAC: testMAC, Flash: bootable(t), Wiring: wiring, Timing: espsim.Realistic(wiring),
+				Model: espsim.ESP32S3, MAC: testMAC, Flash: bootable(t, espsim.ESP32S3), Wiring: wiring, Timing: espsim.Realistic(wiring),
 			})
 			defer chip.Close()
 			d, err := open(t.Context(), chip, optionsFor(wiring, false))
@@ -80,11 +80,47 @@ func TestRebootKeepsTheLog(t *testing.T) {
 // chipSaysApp: the application's segments are being loaded.
 func chipSaysApp(log string) bool { return strings.Contains(log, "entry 0x") }
 
+// A port without a reset line leaves the watchdog, on chips where esptool uses it.
+func TestRebootByWatchdog(t *testing.T) {
+	for _, model := range espsim.Models() {
+		t.Run(model.Name, func(t *testing.T) {
+			bothLoaders(t, func(t *testing.T, noStub bool) {
+				chip := espsim.New(espsim.Config{
+					Model: model, MAC: testMAC, Flash: bootable(t, model), Timing: espsim.Realistic(espsim.Bridge), BootHeld: true,
+				})
+				defer chip.Close()
+				d, err := flasher.Open(t.Context(), lineless{openPort(t, chip)}, optionsFor(espsim.Bridge, noStub))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer d.Close()
+				chip.HoldBoot(false)
+				err = d.Reboot(t.Context())
+				switch model.Name {
+				case "esp32", "esp32c6", "esp32h2":
+					if !errors.Is(err, flasher.Unsupported) {
+						t.Errorf("got %v, want %v", err, flasher.Unsupported)
+					}
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				if !chip.BootedApp() {
+					t.Errorf("the chip is in state %v", chip.State())
+				}
+			})
+		})
+	}
+}
+
 // bootable is a flash with something to start in it.
-func bootable(t *testing.T) *espsim.Flash {
+func bootable(t *testing.T, model *espsim.Model) *espsim.Flash {
 	t.Helper()
 	flash := espsim.NewFlash(testFlash)
-	for offset, data := range map[int][]byte{0: testImage(9, bytes.Repeat([]byte{1}, 64)), 0x8000: tableOf(t), 0x10000: testImage(9, bytes.Repeat([]byte{2}, 64))} {
+	image := func(content byte) []byte { return testImage(model.ChipID, bytes.Repeat([]byte{content}, 64)) }
+	for offset, data := range map[int][]byte{int(model.BootloaderOffset): image(1), 0x8000: tableOf(t), 0x10000: image(2)} {
 		if err := flash.Program(offset, data); err != nil {
 			t.Fatal(err)
 		}

@@ -65,7 +65,7 @@ func (d *Device) restart(ctx context.Context, stub bool) error {
 func (d *Device) enterAgain(ctx context.Context) error {
 	d.stub, d.stubFrom, d.baud = false, "", initialBaud
 	d.behind, d.streaming = false, false
-	for _, step := range []func(context.Context) error{d.startRate, d.enterLoader, d.ConfirmMAC, d.quietWatchdogs} {
+	for _, step := range []func(context.Context) error{d.startRate, d.enterLoader, d.ConfirmMAC, d.prepare} {
 		if err := step(ctx); err != nil {
 			return opError("reconnect", err)
 		}

@@ -29,6 +29,45 @@ func TestFlashInThePackage(t *testing.T) {
 	})
 }
 
+// From revision v3.1 on it depends on a fuse whether the ROM of a P4 has the
+// flash's supply on, and the host has to do the rest.
+func TestFlashThatHasToBeSwitchedOn(t *testing.T) {
+	const fuses, romPowersFlash = 0x5012D034, 1 << 16
+	on := espsim.Bits{Address: 0x501153FC, Mask: 3} // PMU_DATE, forced on
+	for name, change := range map[string]func(*espsim.Model){
+		"v3.1": func(m *espsim.Model) {
+			m.Efuses.Words = map[uint32]uint32{0x5012D04C: 3<<4 | 1}
+			m.FlashSupply, m.FlashSupplySet = on, on.Mask
+		},
+		"v3.2": func(m *espsim.Model) {
+			m.Efuses.Words = map[uint32]uint32{0x5012D04C: 3<<4 | 2}
+			m.FlashSupply, m.FlashSupplySet = on, on.Mask
+		},
+		"v3.2, by the ROM": func(m *espsim.Model) {
+			m.Efuses.Words = map[uint32]uint32{0x5012D04C: 3<<4 | 2, fuses: romPowersFlash}
+			m.FlashSupply = on
+		},
+		"v3.2, by the ROM, and forced on by an earlier session": func(m *espsim.Model) {
+			m.Efuses.Words = map[uint32]uint32{0x5012D04C: 3<<4 | 2, fuses: romPowersFlash}
+			m.FlashSupply, m.Registers = on, map[uint32]uint32{on.Address: 0xABC3}
+		},
+		"v3.0": func(m *espsim.Model) {
+			m.Efuses.Words = map[uint32]uint32{0x5012D04C: 3 << 4}
+			m.FlashSupply = on // and nothing may be touched
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bothLoaders(t, func(t *testing.T, noStub bool) {
+				model := *espsim.ESP32P4
+				change(&model)
+				chip := simulate(&model, espsim.USBSerialJTAG)
+				defer chip.Close()
+				writeVerifyRead(t, chip, optionsFor(espsim.USBSerialJTAG, noStub))
+			})
+		})
+	}
+}
+
 // A flash chip of XMC that has not started with the supply is started again.
 func TestFlashThatDidNotStart(t *testing.T) {
 	for _, model := range []*espsim.Model{espsim.ESP32, espsim.ESP32C3} {
@@ -46,7 +85,7 @@ func TestFlashThatDidNotStart(t *testing.T) {
 func TestFlashInAStrangeMode(t *testing.T) {
 	bothLoaders(t, func(t *testing.T, noStub bool) {
 		chip := espsim.New(espsim.Config{
-			Model: espsim.ESP32S3, MAC: testMAC, Flash: bootable(t), Timing: espsim.Realistic(espsim.Bridge),
+			Model: espsim.ESP32S3, MAC: testMAC, Flash: bootable(t, espsim.ESP32S3), Timing: espsim.Realistic(espsim.Bridge),
 			Faults: []espsim.Fault{{Kind: espsim.FlashMode}},
 		})
 		defer chip.Close()

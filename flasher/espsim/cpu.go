@@ -39,7 +39,7 @@ func (c *Chip) powerCycle(cause resetCause, download bool) {
 	c.mu.Unlock()
 	c.cpu.clock = time.Now()
 	c.cpu.muted = false
-	c.cpu.mem.reset(cause)
+	c.cpu.mem.reset(c.model.Registers)
 	c.cpu.dog.reset(cause)
 	c.cpu.flash.pins = 0
 

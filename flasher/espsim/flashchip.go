@@ -54,9 +54,13 @@ func (f *flashChip) id() uint32 {
 	return uint32(f.maker()) | 0x40<<8
 }
 
-// reachable reports whether the controller is attached to the pins that the
-// flash is on.
-func (c *Chip) reachable() bool { return c.cpu.flash.pins == c.model.FlashPins }
+// reachable reports whether the flash has power, and the controller is attached
+// to its pins.
+func (c *Chip) reachable() bool {
+	supply := c.model.FlashSupply
+	powered := c.cpu.mem.words[supply.Address]&supply.Mask == c.model.FlashSupplySet
+	return powered && c.cpu.flash.pins == c.model.FlashPins
+}
 
 // obeys reports whether the flash can be written.
 func (c *Chip) obeys() bool { return c.reachable() && c.cpu.flash.started() }

@@ -2,6 +2,7 @@ package espsim
 
 import (
 	"encoding/binary"
+	"maps"
 	"time"
 )
 
@@ -16,7 +17,11 @@ type memory struct {
 // span is the addresses from begin up to end, exclusive.
 type span struct{ begin, end uint32 }
 
-func (m *memory) reset(resetCause) { *m = memory{words: map[uint32]uint32{}} }
+// reset leaves registers with the values that they start with.
+func (m *memory) reset(registers map[uint32]uint32) {
+	*m = memory{words: map[uint32]uint32{}}
+	maps.Copy(m.words, registers)
+}
 
 // load puts bytes at an address.
 func (m *memory) load(address uint32, data []byte) {

@@ -25,6 +25,12 @@ type Model struct {
 	ROMCrystal       int
 	UARTClockDivider uint32 // register: crystal ÷ baud rate, 20 bits
 	SPI              SPIRegisters
+	// Registers is what registers hold after a reset that is not 0.
+	Registers map[uint32]uint32
+	// FlashSupply is what registers say when the flash has power, however it came
+	// to that: some bits of one, and which of them are set. Address 0 is always.
+	FlashSupply    Bits
+	FlashSupplySet uint32
 	// FlashPins are those that the flash is on, as in SPI_ATTACH; 0 is the usual ones.
 	FlashPins uint32
 	Efuses    Efuses
