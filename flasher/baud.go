@@ -43,7 +43,7 @@ func (d *Device) RaiseBaud(ctx context.Context) error {
 // at a rate that it does not understand: only a reset gets it back, and with it
 // goes the stub.
 func (d *Device) fallBack(ctx context.Context, err error) error {
-	if d.lineless || d.baud <= initialBaud || ctx.Err() != nil {
+	if d.lineless || d.security.SecureDownload || d.baud <= initialBaud || ctx.Err() != nil {
 		return err
 	}
 	switch kindOf(err) {
@@ -66,6 +66,9 @@ func (d *Device) changeBaud(ctx context.Context, want int) error {
 	if !d.stub {
 		old = 0 // a ROM has measured it
 		if d.chip.romBaud != nil {
+			if d.security.SecureDownload {
+				return nil // what its ROM takes its crystal for does not come out (esp32c2.py, esp32c5.py)
+			}
 			var err error
 			if ask, err = d.chip.romBaud(d.reader(ctx), ask); err != nil || ask == 0 {
 				return err // this ROM would miss the rate; its stub will not

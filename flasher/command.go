@@ -102,6 +102,9 @@ func (d *Device) command(ctx context.Context, op Opcode, data []byte, sum uint32
 
 // exchange sends a frame made by request and waits for the response to op.
 func (d *Device) exchange(ctx context.Context, op Opcode, frame []byte, timeout time.Duration) (response, []byte, error) {
+	if err := d.refuseBlind(op); err != nil {
+		return response{}, nil, err
+	}
 	if err := d.catchUp(ctx, op); err != nil {
 		return response{}, nil, commandError(op, err)
 	}

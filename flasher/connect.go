@@ -174,6 +174,9 @@ func (d *Device) Identify(ctx context.Context) error {
 	if err := d.identifyChip(ctx); err != nil {
 		return opError("identify", err)
 	}
+	if d.security.SecureDownload {
+		return nil
+	}
 	mac, err := d.readMAC(ctx)
 	if err != nil {
 		return opError("read MAC", err)
@@ -209,18 +212,21 @@ func (d *Device) identifyChip(ctx context.Context) error {
 		if i := slices.IndexFunc(Chips, func(c *Chip) bool { return c.Magic != 0 && c.Magic == magic }); i >= 0 {
 			d.chip = Chips[i]
 		}
-	} else if !errors.Is(err, Rejected) {
+	}
+	var e *Error
+	noRegisters := errors.As(err, &e) && e.Code == invalidMessage
+	if err != nil && !noRegisters {
 		return err
 	}
-	noRegisters := err != nil
-	if err := d.identifyBySecurityInfo(ctx); err != nil {
+	if err := d.identifyBySecurityInfo(ctx, noRegisters); err != nil {
 		return err
 	}
-	if noRegisters || d.security.SecureDownload {
-		d.security.SecureDownload = true
-		return &Error{Kind: Secured, Err: fmt.Errorf("%s is in secure download mode: it takes plain writes, but tells neither its MAC nor what its flash holds, so that nothing written to it could be verified", d.chipTitle())}
-	}
-	if d.chip == nil {
+	switch {
+	case d.security.SecureDownload:
+		return d.goBlind()
+	case noRegisters: // which it has, then
+		return err
+	case d.chip == nil:
 		return &Error{Kind: UnknownChip, Err: fmt.Errorf("register %08x reads %08x", uint32(magicReg), magic)}
 	}
 	return nil
@@ -228,7 +234,7 @@ func (d *Device) identifyChip(ctx context.Context) error {
 
 // identifyBySecurityInfo asks the chip itself, or its efuses where it cannot
 // answer.
-func (d *Device) identifyBySecurityInfo(ctx context.Context) (err error) {
+func (d *Device) identifyBySecurityInfo(ctx context.Context, noRegisters bool) (err error) {
 	if d.chip != nil && d.chip.security != nil {
 		d.security, err = d.chip.security(d.reader(ctx))
 		return err
@@ -237,21 +243,18 @@ func (d *Device) identifyBySecurityInfo(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	d.security = info.Security
-	if info.hasChipID {
+	switch {
+	case info.hasChipID:
 		d.chip = ChipByImageID(uint16(info.chipID))
 		if d.chip == nil {
 			return &Error{Kind: UnknownChip, Err: fmt.Errorf("chip ID %d", info.chipID)}
 		}
+	case noRegisters:
+		// No other chip has both: serial-protocol.rst "Chip Detection".
+		d.chip, info.SecureDownload = &ESP32S2, true
 	}
+	d.security = info.Security
 	return nil
-}
-
-func (d *Device) chipTitle() string {
-	if d.chip == nil {
-		return "the chip"
-	}
-	return "the " + d.chip.Title
 }
 
 // readMAC reads the base MAC: the low 32 bits, then a word whose low 16 bits

@@ -19,6 +19,11 @@ type Options struct {
 	// Reset is how to bring a board into download mode whose lines are wired
 	// otherwise; see CheckResetSequence. "" is what goes with Wiring.
 	Reset string
+	// UnverifiedFlash, if not 0, is how many bytes of flash a chip in secure
+	// download mode is taken to have, and has Identify not refuse such a chip.
+	// It can be written, but has no MAC, and all that would verify a write ends
+	// with Unverifiable.
+	UnverifiedFlash int
 	// Logf, if set, is told of what is worth knowing and not an error.
 	Logf func(format string, args ...any)
 }
@@ -51,7 +56,8 @@ const initialBaud = 115200
 // Chip returns the kind of chip.
 func (d *Device) Chip() *Chip { return d.chip }
 
-// MAC returns the base MAC address in the chip's efuses.
+// MAC returns the base MAC address in the chip's efuses; zero for a chip in
+// secure download mode.
 func (d *Device) MAC() MAC { return d.mac }
 
 // Security returns which protections are burnt into the chip.

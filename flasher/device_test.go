@@ -252,12 +252,8 @@ func TestSecuredChipsAreNotWritten(t *testing.T) {
 	for name, security := range map[string]espsim.Security{
 		"flash encryption": {FlashEncryption: true},
 		"secure boot":      {SecureBoot: true},
-		"secure download":  {SecureDownload: true},
 	} {
 		for _, model := range []*espsim.Model{espsim.ESP32, espsim.ESP32S3, espsim.ESP32C3} {
-			if model == espsim.ESP32 && security.SecureDownload {
-				continue // has no such mode
-			}
 			t.Run(name+"/"+model.Name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					chip := espsim.New(espsim.Config{Model: model, MAC: testMAC, Flash: espsim.NewFlash(testFlash), Security: security})

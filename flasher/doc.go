@@ -66,9 +66,10 @@
 // Refused before a byte is written: a segment that does not fit the flash, a
 // flash chip that gives no plausible ID, a MAC that is blank, multicast or
 // fails its CRC, and chips with flash encryption or secure boot, which would
-// not start what is written in plain. A chip in secure download mode answers
-// neither its MAC nor digests; Identify refuses it. Whether an image is for
-// the chip is for the caller to ask: see ParseImage, Image.Chip and
+// not start what is written in plain. A chip in secure download mode tells
+// neither its MAC nor digests; Identify refuses it, unless
+// Options.UnverifiedFlash says to write it all the same. Whether an image is
+// for the chip is for the caller to ask: see ParseImage, Image.Chip and
 // CheckRevision. Images are written as they are; only PatchImage changes one.
 //
 // # Many units at once

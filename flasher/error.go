@@ -28,14 +28,15 @@ const (
 	Blank         Kind = "blank"           // the flash holds nothing (all FF) where data was written
 	Detached      Kind = "detached"        // the port is gone
 	Unsupported   Kind = "unsupported"     // this loader cannot do that
-	Secured       Kind = "secured"         // flash encryption, secure boot or secure download mode is on
+	Secured       Kind = "secured"         // flash encryption or secure boot is on
+	Unverifiable  Kind = "unverifiable"    // secure download mode is on: the chip says neither who it is nor what it holds
 	IO            Kind = "io"              // the port failed in another way
 )
 
 // Kinds is the list of all kinds.
 var Kinds = []Kind{
 	NoSync, WrongBootMode, Timeout, BadFrame, Rejected, WrongChip, WrongRevision, UnknownChip, WrongUnit, BadMAC,
-	BadFlash, BadImage, TooLarge, Mismatch, Blank, Detached, Unsupported, Secured, IO,
+	BadFlash, BadImage, TooLarge, Mismatch, Blank, Detached, Unsupported, Secured, Unverifiable, IO,
 }
 
 func (k Kind) Error() string { return string(k) }

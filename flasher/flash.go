@@ -60,10 +60,12 @@ func (d *Device) attachFlash(ctx context.Context) error {
 	if err := d.attachPins(ctx); err != nil {
 		return err
 	}
-	if err := d.wakeFlash(ctx); err != nil {
-		return err
+	if !d.security.SecureDownload {
+		if err := d.wakeFlash(ctx); err != nil {
+			return err
+		}
 	}
-	size := d.flash.Size()
+	size := d.flashSize()
 	if size == 0 {
 		return &Error{Kind: BadFlash, Err: fmt.Errorf("the flash chip says that it is %q, which is no flash chip: it is missing, damaged or badly soldered", d.flash)}
 	}

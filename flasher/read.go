@@ -21,8 +21,8 @@ const (
 // bytes at a time with a ROM. progress may be nil.
 func (d *Device) ReadFlash(ctx context.Context, offset uint32, size int, progress Progress) ([]byte, error) {
 	op := fmt.Sprintf("read %d bytes at %#x", size, offset)
-	if size < 0 || int(offset)+size > d.flash.Size() {
-		return nil, &Error{Op: op, Kind: TooLarge, Err: fmt.Errorf("the flash ends at %#x", d.flash.Size())}
+	if size < 0 || int(offset)+size > d.flashSize() {
+		return nil, &Error{Op: op, Kind: TooLarge, Err: fmt.Errorf("the flash ends at %#x", d.flashSize())}
 	}
 	if progress == nil {
 		progress = func(int, int) {}

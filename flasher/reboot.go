@@ -11,7 +11,7 @@ import (
 // otherwise. The Device takes no more commands after it; Line tells what the
 // application prints.
 func (d *Device) Reboot(ctx context.Context) error {
-	if d.chip.ForceDownload != 0 {
+	if d.chip.ForceDownload != 0 && !d.security.SecureDownload {
 		// Else the chip may find itself in download mode again.
 		if err := d.writeReg(ctx, d.chip.ForceDownload, 0, 1); err != nil {
 			return opError("reboot", err)
@@ -28,7 +28,7 @@ func (d *Device) Reboot(ctx context.Context) error {
 	if err := d.reset(ctx, hard); err != nil {
 		return err
 	}
-	if d.opts.Wiring == USBSerialJTAG && d.chip.Watchdogs.CanReset && d.stuckInDownload(ctx) {
+	if d.opts.Wiring == USBSerialJTAG && d.chip.Watchdogs.CanReset && !d.security.SecureDownload && d.stuckInDownload(ctx) {
 		return opError("reboot", d.leaveDownload(ctx))
 	}
 	return nil
@@ -71,7 +71,7 @@ func (d *Device) leaveDownload(ctx context.Context) error {
 // watchdogReset restarts a chip without its reset line.
 func (d *Device) watchdogReset(ctx context.Context) error {
 	w := d.chip.Watchdogs
-	if !w.CanReset {
+	if !w.CanReset || d.security.SecureDownload {
 		return &Error{Kind: Unsupported}
 	}
 	// Four stages of which the first resets the system after 2,000 ticks of

@@ -15,7 +15,7 @@ func (d *Device) recover(ctx context.Context, again bool) error {
 			return err
 		}
 	}
-	if d.reconnected || d.lineless {
+	if d.reconnected || d.lineless || d.security.SecureDownload { // which unit comes back would not be known
 		return err
 	}
 	d.reconnected = true

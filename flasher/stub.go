@@ -65,6 +65,8 @@ func (d *Device) stubImage(ctx context.Context) (*stub.Image, string) {
 	switch {
 	case d.opts.NoStub:
 		return nil, "the stub is switched off"
+	case d.security.SecureDownload:
+		return nil, "secure download mode runs nothing else"
 	case d.security.SecureBoot:
 		return nil, "secure boot is on" // the C3's ROM refuses it, the S3's needs its memory patched
 	}

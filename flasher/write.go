@@ -59,11 +59,15 @@ func (d *Device) WriteFlash(ctx context.Context, p *Packed, progress Progress) e
 func (d *Device) writable(p *Packed) error {
 	switch {
 	case d.security.FlashEncryption || d.security.SecureBoot:
-		return &Error{Kind: Secured, Err: fmt.Errorf("%s: plain images would leave the chip unable to start", d.security)}
-	case int(p.Offset)+p.Size > d.flash.Size():
-		return &Error{Kind: TooLarge, Err: fmt.Errorf("it ends at %#x, the flash at %#x", int(p.Offset)+p.Size, d.flash.Size())}
+		return d.refuseProtected()
+	case int(p.Offset)+p.Size > d.flashSize():
+		return &Error{Kind: TooLarge, Err: fmt.Errorf("it ends at %#x, the flash at %#x", int(p.Offset)+p.Size, d.flashSize())}
 	}
 	return nil
+}
+
+func (d *Device) refuseProtected() error {
+	return &Error{Kind: Secured, Err: fmt.Errorf("%s: plain images would leave the chip unable to start", d.security)}
 }
 
 // lineFault reports whether err may come of the line and not of the flash, so
@@ -130,7 +134,8 @@ func (d *Device) lineTime(size int) time.Duration {
 
 // framing chooses how p goes to the loader.
 func (d *Device) framing(p *Packed) framing {
-	return framing{d.blockSize(), p.compressed() && (d.stub || !d.chip.wideInflate)}
+	inflates := d.stub || !d.chip.wideInflate && !d.security.SecureDownload
+	return framing{d.blockSize(), inflates && p.compressed()}
 }
 
 func (d *Device) blockSize() int {
