@@ -44,9 +44,10 @@ type Device struct {
 	stubFrom string // where it comes from
 	flash    FlashID
 
-	reconnected bool // after a loader was lost, which is done once
-	behind      bool // a command was given up: its answer may still come
-	streaming   bool // the stub was left in the middle of a read
+	written     int64 // flash bytes
+	reconnected bool  // after a loader was lost, which is done once
+	behind      bool  // a command was given up: its answer may still come
+	streaming   bool  // the stub was left in the middle of a read
 }
 
 // initialBaud is the rate at which ROM loaders find the host's rate by
@@ -65,6 +66,10 @@ func (d *Device) Security() Security { return d.security }
 
 // Flash returns the ID of the flash chip; zero before AttachFlash.
 func (d *Device) Flash() FlashID { return d.flash }
+
+// Written returns how many bytes of flash this session has written: those of all
+// segments, and parts of segments, that went through.
+func (d *Device) Written() int64 { return d.written }
 
 // HasResetLine reports whether Reboot can restart the chip by its reset pin.
 func (d *Device) HasResetLine() bool { return !d.lineless }

@@ -3,6 +3,7 @@ package flasher
 import (
 	"bytes"
 	"context"
+	"crypto/md5" //nolint:gosec // the only digest that the loaders can compute
 	"errors"
 	"fmt"
 )
@@ -69,20 +70,44 @@ func (p *Packed) parts(marked []bool) ([]*Packed, error) {
 }
 
 // WriteChanges writes into a flash that is believed to hold an older p the
-// parts that p.Changes found, and verifies all of p. Where the flash held
-// something else after all, p is written whole and verified again. progress
-// may be nil.
+// parts that p.Changes found, and verifies all of p. Where the flash holds
+// something else after all, p is written whole and verified then. progress may
+// be nil.
 func (d *Device) WriteChanges(ctx context.Context, p *Packed, changes []*Packed, progress Progress) error {
-	if err := d.writeParts(ctx, p.Size, changes, progress); err != nil {
+	held, err := d.holdsUnchanged(ctx, p, changes)
+	if err != nil {
 		return err
 	}
-	err := d.Verify(ctx, p)
-	if !errors.Is(err, Mismatch) && !errors.Is(err, Blank) {
-		return err
+	if held {
+		if err := d.writeParts(ctx, p.Size, changes, progress); err != nil {
+			return err
+		}
+		if err := d.Verify(ctx, p); !errors.Is(err, Mismatch) && !errors.Is(err, Blank) {
+			return err
+		}
 	}
 	d.logf("the flash did not hold the %s that it was believed to; writing it whole", p.Name)
 	if err := d.WriteFlash(ctx, p, progress); err != nil {
 		return err
 	}
 	return d.Verify(ctx, p)
+}
+
+// holdsUnchanged looks at one sector that is to stay as it is. A flash that is
+// blank, or holds something else altogether, is found out by that before
+// anything is written for nothing.
+func (d *Device) holdsUnchanged(ctx context.Context, p *Packed, changes []*Packed) (bool, error) {
+	at := 0 // where the changes so far end
+	for _, c := range changes {
+		if int(c.Offset-p.Offset) > at {
+			break
+		}
+		at = int(c.Offset-p.Offset) + c.Size
+	}
+	sector := p.data[at:min(at+SectorSize, p.Size)]
+	if len(sector) == 0 {
+		return true, nil // nothing stays
+	}
+	sum, err := d.FlashMD5(ctx, p.Offset+uint32(at), len(sector))
+	return sum == md5.Sum(sector), opError(fmt.Sprintf("compare %s at %#x", p.Name, p.Offset), err) //nolint:gosec // see above
 }

@@ -71,17 +71,22 @@ func TestChanges(t *testing.T) {
 func TestWriteChanges(t *testing.T) {
 	old := codeLike(300_000)
 	newer := edited(old, 5000, 200_000)
-	for name, held := range map[string][]byte{
-		"as believed":    old,
-		"something else": edited(old, 100_000),
-		"nothing":        {},
-		"new already":    newer,
+	const sector = flasher.SectorSize
+	for name, tc := range map[string]struct {
+		held    []byte
+		written int
+	}{
+		"as believed":      {old, 2 * sector},
+		"another, a bit":   {edited(old, 100_000), 2*sector + len(newer)}, // found out by the digest of it all
+		"another, at once": {edited(old, 10), len(newer)},
+		"nothing":          {nil, len(newer)},
+		"new already":      {newer, 2 * sector},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				chip := simulate(espsim.ESP32S3, espsim.Bridge)
 				defer chip.Close()
-				if err := chip.Flash().Program(0x10000, held); err != nil {
+				if err := chip.Flash().Program(0x10000, tc.held); err != nil {
 					t.Fatal(err)
 				}
 				d, err := open(t.Context(), chip, optionsFor(espsim.Bridge, false))
@@ -97,6 +102,9 @@ func TestWriteChanges(t *testing.T) {
 				before := chip.Stats().In
 				if err := d.WriteChanges(t.Context(), p, changes, nil); err != nil {
 					t.Fatal(err)
+				}
+				if d.Written() != int64(tc.written) {
+					t.Errorf("%d bytes are said to be written, want %d", d.Written(), tc.written)
 				}
 				if !bytes.Equal(chip.Flash().Bytes()[0x10000:][:len(newer)], newer) {
 					t.Error("the flash holds something else")

@@ -43,7 +43,11 @@ func (d *Device) WriteFlash(ctx context.Context, p *Packed, progress Progress) e
 	}
 	for attempt := 1; ; attempt++ {
 		err := opError(op, d.writeOnce(ctx, p, progress))
-		if err == nil || attempt == writeAttempts || ctx.Err() != nil || !lineFault(err) {
+		if err == nil {
+			d.written += int64(p.Size)
+			return nil
+		}
+		if attempt == writeAttempts || ctx.Err() != nil || !lineFault(err) {
 			return err
 		}
 		d.logf("attempt %d: %v; starting the segment again", attempt, err)
