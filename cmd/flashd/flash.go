@@ -112,7 +112,8 @@ func deviceAt(port string) hotplug.Device {
 	if err != nil {
 		return device
 	}
-	devices, err := hotplug.Sysfs{Accept: func(hotplug.ID) bool { return true }}.List(context.Background())
+	everything := &hotplug.Sysfs{Accept: func(hotplug.ID) bool { return true }}
+	devices, err := everything.List(context.Background())
 	if err != nil {
 		return device // no USB here: a UART of the machine's own
 	}

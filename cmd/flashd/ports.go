@@ -33,7 +33,7 @@ func listPorts(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	everything := libusb.New(hotplug.Sysfs{Accept: func(hotplug.ID) bool { return true }})
+	everything := libusb.New(&hotplug.Sysfs{Accept: func(hotplug.ID) bool { return true }, Patient: true})
 	return showPorts(c.Context, c.App.Writer, everything, cfg.Config, c.String("format"))
 }
 

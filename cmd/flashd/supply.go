@@ -13,6 +13,7 @@ import (
 	"hoptech.co.nz/flashd/internal/hotplug"
 	"hoptech.co.nz/flashd/internal/simrig"
 	"hoptech.co.nz/flashd/internal/station"
+	"hoptech.co.nz/flashd/internal/usbrig"
 )
 
 // supply is where units come from: the USB, or a simulated fixture.
@@ -36,7 +37,15 @@ func (s settings) supply(r *firmware.Release, log *slog.Logger) (supply, error) 
 	if s.simulate > 0 {
 		return s.simulatedFixture(r)
 	}
-	return newUSB(s.Config, log), nil
+	return s.usbFixture(log), nil
+}
+
+func (s settings) usbFixture(log *slog.Logger) supply {
+	cfg := usbrig.Config{Accept: hotplug.KnownOr(s.USB.Accept...), Log: log}
+	for _, slot := range s.Config.Slots {
+		cfg.Slots = append(cfg.Slots, station.Slot{Path: slot.Path, Name: slot.Name})
+	}
+	return usbrig.New(cfg)
 }
 
 // simulatedDir is where the flash of simulated units is kept: beside the state

@@ -11,6 +11,8 @@
 // all called "0001", CH340s have no name, and a board that re-enumerates while
 // its old tty is open gets another tty.
 //
-// The package lists by sysfs. The leaf package libusb lists and resets by
-// libusb where cgo is on.
+// The package lists by sysfs, which takes a millisecond. The leaf package
+// libusb lists and resets by libusb where cgo is on; its listing is for people,
+// who can wait for it: libusb has to start afresh each time, which takes 60 to
+// 400 ms where sysfs takes 1 to 100, and tells nothing more.
 package hotplug

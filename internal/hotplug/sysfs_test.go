@@ -60,12 +60,18 @@ func (f fakeSysfs) plug(name string, attributes map[string]string) {
 	f.t.Helper()
 	f.mkdir(where(name))
 	for a, v := range attributes {
-		if err := os.WriteFile(filepath.Join(f.root, where(name), a), []byte(v+"\n"), 0o644); err != nil {
-			f.t.Fatal(err)
-		}
+		f.set(name, a, v)
 	}
 	link := filepath.Join(f.root, "bus/usb/devices", name)
 	if err := os.Symlink(filepath.Join("../../..", where(name)), link); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// set gives a device an attribute.
+func (f fakeSysfs) set(name, attribute, value string) {
+	f.t.Helper()
+	if err := os.WriteFile(filepath.Join(f.root, where(name), attribute), []byte(value+"\n"), 0o644); err != nil {
 		f.t.Fatal(err)
 	}
 }
@@ -107,7 +113,7 @@ func TestSysfsList(t *testing.T) {
 		{Path: "1-3", VID: 0x1A86, PID: 0x7523, Product: "USB Serial", Bus: 1, Address: 120},
 		{Path: "1-4", VID: 0x0403, PID: 0x6010, Serial: "FT1", TTY: "/dev/ttyUSB5", Bus: 1, Address: 13},
 	}
-	if diff := cmp.Diff(want, list(t, hotplug.Sysfs{Root: f.root})); diff != "" {
+	if diff := cmp.Diff(want, list(t, &hotplug.Sysfs{Root: f.root, Patient: true})); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -117,7 +123,7 @@ func TestSysfsAccepts(t *testing.T) {
 	f.plug("1-1", espressif(1, 3, "A1:B2:C3:D4:E5:F6"))
 	f.plug("1-2", map[string]string{"idVendor": "067b", "idProduct": "2303", "busnum": "1", "devnum": "4"})
 	f.bind("1-2:1.0", "ttyUSB0/tty/ttyUSB0")
-	s := hotplug.Sysfs{Root: f.root, Dev: "/somewhere/dev"}
+	s := &hotplug.Sysfs{Root: f.root, Dev: "/somewhere/dev"}
 	if got := list(t, s); len(got) != 1 {
 		t.Errorf("by default: %v", got)
 	}
@@ -128,8 +134,54 @@ func TestSysfsAccepts(t *testing.T) {
 	}
 }
 
+// A device that hangs keeps whoever asks for its strings waiting, so they are
+// asked for once, and not before a driver is done with it.
+func TestSysfsReadsStringsOnce(t *testing.T) {
+	f := newSysfs(t)
+	f.plug("1-1", espressif(1, 3, "A1:B2:C3:D4:E5:F6"))
+	s := &hotplug.Sysfs{Root: f.root}
+	serials := func(want string) {
+		t.Helper()
+		if got := list(t, s); len(got) != 1 || got[0].Serial != want {
+			t.Errorf("got %v, want the serial number %q", got, want)
+		}
+	}
+	serials("") // no tty yet
+	f.bind("1-1:1.0", "tty/ttyACM0")
+	serials("A1:B2:C3:D4:E5:F6")
+	f.set("1-1", "serial", "a read that would have to wait")
+	serials("A1:B2:C3:D4:E5:F6")
+	f.set("1-1", "serial", "11:22:33:44:55:66")
+	f.set("1-1", "devnum", "4")
+	serials("11:22:33:44:55:66")
+}
+
+func TestSysfsConfirms(t *testing.T) {
+	f := newSysfs(t)
+	f.plug("1-1", espressif(1, 3, "A1:B2:C3:D4:E5:F6"))
+	f.bind("1-1:1.0", "tty/ttyACM0")
+	s := &hotplug.Sysfs{Root: f.root}
+	d := list(t, s)[0]
+	if err := s.Confirm(d); err != nil {
+		t.Error(err)
+	}
+	d.TTY = "/dev/ttyACM1"
+	if s.Confirm(d) == nil {
+		t.Error("a tty of another board was confirmed")
+	}
+	d.TTY = "/dev/ttyACM0"
+	f.set("1-1", "devnum", "4")
+	if s.Confirm(d) == nil {
+		t.Error("a board that was changed for another was confirmed")
+	}
+	d.Path = "1-2"
+	if s.Confirm(d) == nil {
+		t.Error("a board that is not there was confirmed")
+	}
+}
+
 func TestSysfsWithoutUSB(t *testing.T) {
-	_, err := hotplug.Sysfs{Root: t.TempDir()}.List(t.Context())
+	_, err := (&hotplug.Sysfs{Root: t.TempDir()}).List(t.Context())
 	if !errors.Is(err, hotplug.ErrNoUSB) {
 		t.Errorf("got %v, want ErrNoUSB", err)
 	}

@@ -12,7 +12,6 @@ import (
 	"hoptech.co.nz/flashd/flasher/espsim"
 	"hoptech.co.nz/flashd/flasher/espsim/usbip"
 	"hoptech.co.nz/flashd/internal/hotplug"
-	"hoptech.co.nz/flashd/internal/hotplug/libusb"
 )
 
 var mac = [6]byte{0x34, 0x85, 0x18, 0xA1, 0xB2, 0xC3}
@@ -52,7 +51,7 @@ func watch(t *testing.T) <-chan hotplug.Event {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return hotplug.Watch(t.Context(), libusb.New(hotplug.Sysfs{}), wake, hotplug.Options{})
+	return hotplug.Watch(t.Context(), &hotplug.Sysfs{}, wake, hotplug.Options{})
 }
 
 func next(t *testing.T, events <-chan hotplug.Event) hotplug.Event {

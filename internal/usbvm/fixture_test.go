@@ -22,10 +22,8 @@ import (
 	"hoptech.co.nz/flashd/flasher/espsim"
 	"hoptech.co.nz/flashd/flasher/espsim/usbip"
 	"hoptech.co.nz/flashd/internal/credentials"
-	"hoptech.co.nz/flashd/internal/hotplug"
-	"hoptech.co.nz/flashd/internal/hotplug/libusb"
-	"hoptech.co.nz/flashd/internal/serialport"
 	"hoptech.co.nz/flashd/internal/station"
+	"hoptech.co.nz/flashd/internal/usbrig"
 	"hoptech.co.nz/flashd/jobs"
 	"hoptech.co.nz/flashd/nvsgen"
 )
@@ -60,8 +58,6 @@ func newFixture(t *testing.T, slots int, change func(*station.Config)) *fixture 
 	log := slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	cfg := station.Config{
 		Name: "vm", Version: "v0", Store: f.store, Release: r, Source: source,
-		ResetPort: func(_ context.Context, d hotplug.Device) error { return libusb.Reset(d.Path) },
-		Open:      func(ctx context.Context, d hotplug.Device) (flasher.Port, error) { return serialport.Open(ctx, d.TTY) },
 		Flasher:   station.FlasherConfig{Baud: 921600},
 		BootCheck: station.BootCheck{Enabled: true, Limit: 15 * time.Second},
 		Grace:     20 * time.Second, Log: log,
@@ -73,10 +69,12 @@ func newFixture(t *testing.T, slots int, change func(*station.Config)) *fixture 
 	if change != nil {
 		change(&cfg)
 	}
+	rig := usbrig.New(usbrig.Config{Slots: cfg.Slots, Log: log})
+	cfg.Open, cfg.ResetPort = rig.Open, rig.ResetPort
 	if f.Station, err = station.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	f.run(log)
+	f.run(rig)
 	return f
 }
 
@@ -97,18 +95,14 @@ func (f *fixture) plug(b *usbip.Board, i int) {
 }
 
 // run works until the test ends, then checks the record and the log.
-func (f *fixture) run(log *slog.Logger) {
+func (f *fixture) run(rig *usbrig.Rig) {
 	ctx, stop := context.WithCancel(context.Background())
-	wake, err := hotplug.Uevents(ctx)
-	if err != nil {
-		f.Fatal(err)
-	}
-	events := hotplug.Watch(ctx, libusb.New(hotplug.Sysfs{}), wake, hotplug.Options{Log: log})
-	ended := make(chan error, 1)
-	go func() { ended <- f.Station.Run(ctx, events) }()
+	watched, ended := make(chan error, 1), make(chan error, 1)
+	go func() { watched <- rig.Run(ctx, f.Station) }()
+	go func() { ended <- f.Station.Run(ctx, rig.Events()) }()
 	f.Cleanup(func() {
 		stop()
-		if err := errors.Join(<-ended, f.store.Check(), f.store.Close()); err != nil {
+		if err := errors.Join(<-watched, <-ended, f.store.Check(), f.store.Close()); err != nil {
 			f.Error(err)
 		}
 		if f.Failed() {

@@ -153,7 +153,7 @@ func (b *Board) carry(connect func() (io.ReadWriteCloser, error)) {
 			}
 			continue
 		}
-		usb.close()
+		usb.leave()
 		if b.enumerate(connect) != nil {
 			return // unplugged, by whoever did it
 		}
@@ -168,7 +168,7 @@ func (b *Board) Unplug() {
 	b.mu.Unlock()
 	b.chip.Unplug()
 	if usb != nil {
-		usb.close()
+		usb.leave()
 	}
 	b.life.Wait()
 }

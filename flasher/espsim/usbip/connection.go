@@ -34,6 +34,7 @@ type connection struct {
 	waiting []uint32       // of held: those that want data from the chip, oldest first
 	fifo    []byte
 	reading bool // the host fetches data
+	leaving bool // nothing works any more
 	ended   bool
 }
 
@@ -94,7 +95,9 @@ func (c *connection) take(u urb) error {
 }
 
 func (c *connection) control(u urb) error {
-	c.hold(u)
+	if !c.hold(u) {
+		return nil
+	}
 	answer, fine := c.device.control(u.setup, u.data)
 	switch {
 	case !fine:
@@ -122,10 +125,15 @@ func (c *connection) carryOut() {
 	}
 }
 
-func (c *connection) hold(u urb) {
+// hold keeps an URB until it is answered, and reports whether it is to be.
+func (c *connection) hold(u urb) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.held[u.sequence] = u
+	if c.leaving {
+		_ = c.answer(u, broken, 0, nil) // serve meets the same error
+	}
+	return !c.leaving
 }
 
 func (c *connection) isHeld(u urb) bool {
@@ -172,9 +180,11 @@ func (c *connection) unlink(u urb) error {
 
 // want is the host asking for bytes of the chip.
 func (c *connection) want(u urb) error {
+	if !c.hold(u) {
+		return nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.held[u.sequence] = u
 	c.waiting = append(c.waiting, u.sequence)
 	c.reading = true
 	return c.flush()
@@ -185,7 +195,7 @@ func (c *connection) want(u urb) error {
 func (c *connection) send(data []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for len(data) > 0 && !c.ended {
+	for len(data) > 0 && !c.leaving && !c.ended {
 		n := min(len(data), max(0, c.capacity()-len(c.fifo)))
 		c.fifo = append(c.fifo, data[:n]...)
 		data = data[n:]
@@ -233,6 +243,27 @@ func (c *connection) discard() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fifo = nil
+	c.room.Broadcast()
+}
+
+// leave takes the device off the bus. A host controller notices within a
+// fraction of a millisecond that a device does not answer any more, and ends
+// what is under way; vhci_hcd leaves that to us: an URB without an answer would
+// hang until its time is over, 5 s for most requests. One that the kernel is
+// sending at this instant still does.
+func (c *connection) leave() {
+	half, ok := c.rw.(interface{ CloseRead() error })
+	if !ok { // no kernel is there
+		c.close()
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leaving = true
+	for _, u := range c.held {
+		_ = c.answer(u, broken, 0, nil) // serve meets the same error
+	}
+	_ = half.CloseRead() // serve answers what was sent already, and closes
 	c.room.Broadcast()
 }
 

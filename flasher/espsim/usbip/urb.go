@@ -18,6 +18,7 @@ const (
 const (
 	ok         = 0
 	stalled    = -32  // EPIPE
+	broken     = -71  // EPROTO: the device does not answer the bus
 	unlinked   = -104 // ECONNRESET
 	headerSize = 48   // of every message, all fields big-endian but the setup packet
 )

@@ -59,12 +59,18 @@ const attachLimit = 5 * time.Second
 type socket struct{ *os.File }
 
 // Close ends a Read under way, too.
-func (s socket) Close() error {
+func (s socket) Close() error { return errors.Join(s.shutdown(syscall.SHUT_RDWR), s.File.Close()) }
+
+// CloseRead takes no more from the kernel. What it has sent can still be read,
+// and then reads end.
+func (s socket) CloseRead() error { return s.shutdown(syscall.SHUT_RD) }
+
+func (s socket) shutdown(how int) error {
 	raw, err := s.SyscallConn()
-	if err == nil {
-		err = raw.Control(func(fd uintptr) { _ = syscall.Shutdown(int(fd), syscall.SHUT_RDWR) }) // the kernel may have hung up first
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, s.File.Close())
+	return raw.Control(func(fd uintptr) { _ = syscall.Shutdown(int(fd), how) }) // the kernel may have hung up first
 }
 
 // attach hands the kernel one end of a socket pair and returns the other.

@@ -18,10 +18,10 @@ import (
 // lister joins what libusb has enumerated with what sysfs knows: strings and
 // ttys. Strings could be read by libusb too, but only by opening each device,
 // which takes permission and disturbs a chip that is being flashed.
-type lister struct{ sysfs hotplug.Sysfs }
+type lister struct{ sysfs *hotplug.Sysfs }
 
 // New returns a lister of the devices that s accepts and that libusb can see.
-func New(s hotplug.Sysfs) hotplug.Lister { return lister{s} }
+func New(s *hotplug.Sysfs) hotplug.Lister { return lister{s} }
 
 // address is where a device is on the bus until it enumerates again.
 type address struct{ bus, number int }
@@ -103,8 +103,8 @@ func reset(path string) (err error) {
 }
 
 // newContext starts libusb afresh: without udevd a long-lived context never
-// learns of a plug or an unplug. It returns the panic of gousb.NewContext, when libusb cannot start,
-// as an error.
+// learns of a plug or an unplug. It returns the panic of gousb.NewContext,
+// when libusb cannot start, as an error.
 func newContext() (_ *gousb.Context, err error) {
 	defer func() {
 		if r := recover(); r != nil {

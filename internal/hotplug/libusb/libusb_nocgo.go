@@ -14,7 +14,7 @@ import (
 )
 
 // New returns s.
-func New(s hotplug.Sysfs) hotplug.Lister { return s }
+func New(s *hotplug.Sysfs) hotplug.Lister { return s }
 
 // usbdevfsReset is USBDEVFS_RESET of linux/usbdevice_fs.h, _IO('U', 20).
 const usbdevfsReset = 'U'<<8 | 20
@@ -23,7 +23,8 @@ const usbdevfsReset = 'U'<<8 | 20
 // unplugged and plugged in, but without cutting its power. Its tty may come
 // back under another name.
 func Reset(path string) error {
-	devices, err := hotplug.Sysfs{Accept: func(hotplug.ID) bool { return true }}.List(context.Background())
+	everything := &hotplug.Sysfs{Accept: func(hotplug.ID) bool { return true }}
+	devices, err := everything.List(context.Background())
 	if err != nil {
 		return fmt.Errorf("reset USB device %s: %w", path, err)
 	}

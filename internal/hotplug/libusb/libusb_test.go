@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // Whatever this machine has, libusb and sysfs agree about it.
 func TestListAgreesWithSysfs(t *testing.T) {
-	sysfs := hotplug.Sysfs{Accept: func(hotplug.ID) bool { return true }}
+	sysfs := &hotplug.Sysfs{Accept: func(hotplug.ID) bool { return true }}
 	want, wantErr := sysfs.List(t.Context())
 	for range 3 { // each with a fresh context
 		got, err := libusb.New(sysfs).List(t.Context())

@@ -1,0 +1,79 @@
+// Package usbrig is the real fixture: units on the USB of this machine.
+package usbrig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"hoptech.co.nz/flashd/flasher"
+	"hoptech.co.nz/flashd/internal/hotplug"
+	"hoptech.co.nz/flashd/internal/hotplug/libusb"
+	"hoptech.co.nz/flashd/internal/serialport"
+	"hoptech.co.nz/flashd/internal/station"
+)
+
+// Config describes the fixture.
+type Config struct {
+	Slots  []station.Slot        // in fixture order; none: every device is a slot of its own
+	Accept func(hotplug.ID) bool // which devices are units; nil: what hotplug.Known says
+	Log    *slog.Logger
+}
+
+// Rig is the fixture.
+type Rig struct {
+	cfg    Config
+	sysfs  *hotplug.Sysfs
+	events chan hotplug.Event
+}
+
+// New makes the fixture known. Run looks after it.
+func New(cfg Config) *Rig {
+	return &Rig{cfg: cfg, sysfs: &hotplug.Sysfs{Accept: cfg.Accept}, events: make(chan hotplug.Event)}
+}
+
+// Slots returns the slots of the fixture.
+func (r *Rig) Slots() []station.Slot { return r.cfg.Slots }
+
+// Events announces units that come and go.
+func (r *Rig) Events() <-chan hotplug.Event { return r.events }
+
+// Open opens the port of a unit, and no other: a tty's name may have gone to
+// the unit in another slot before its own was told to be gone.
+func (r *Rig) Open(ctx context.Context, d hotplug.Device) (flasher.Port, error) {
+	if err := r.sysfs.Confirm(d); err != nil { // so that nobody else's lines are moved
+		return nil, fmt.Errorf("%w: %w", flasher.Detached, err)
+	}
+	port, err := serialport.Open(ctx, d.TTY)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.sysfs.Confirm(d); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %w", flasher.Detached, err), port.Close())
+	}
+	return port, nil
+}
+
+// ResetPort resets a unit's USB device, for which its node has to be ours: see
+// deploy/60-flashd.rules.
+func (r *Rig) ResetPort(_ context.Context, d hotplug.Device) error { return libusb.Reset(d.Path) }
+
+// Run watches the USB until ctx ends. Where the kernel does not tell of
+// changes, a listing every few seconds has to do.
+func (r *Rig) Run(ctx context.Context, _ *station.Station) error {
+	wake, err := hotplug.Uevents(ctx)
+	if err != nil {
+		r.cfg.Log.Warn("units are noticed some seconds late", "err", err)
+	}
+	for event := range hotplug.Watch(ctx, r.sysfs, wake, hotplug.Options{Log: r.cfg.Log}) {
+		select {
+		case r.events <- event:
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// Close has nothing to end: real units need nobody.
+func (r *Rig) Close() {}
