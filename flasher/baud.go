@@ -86,7 +86,7 @@ func (d *Device) changeBaud(ctx context.Context, want int) error {
 		return err
 	}
 	d.line.discard() // what was half sent at the old rate
-	return d.syncAtMost(ctx, 2)
+	return d.syncFor(ctx, syncsAfterBaud...)
 }
 
 // regReader reads a register.

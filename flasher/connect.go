@@ -11,15 +11,21 @@ import (
 	"hoptech.co.nz/flashd/flasher/slip"
 )
 
-const (
-	// connectAttempts resets are tried before a chip is given up (loader.py
-	// connect: 7).
-	connectAttempts = 7
-	// syncAttempts SYNCs follow each reset.
-	syncAttempts = 5
-	// syncTimeout is how long a ROM gets for one SYNC (loader.py SYNC_TIMEOUT).
-	syncTimeout = 100 * time.Millisecond
+// connectAttempts resets are tried before a chip is given up (loader.py
+// connect: 7).
+const connectAttempts = 7
+
+// How long a loader gets for each of some SYNCs (loader.py SYNC_TIMEOUT: 100
+// ms). One that is still starting hears none, so that there the first come soon
+// one after the other.
+var (
+	syncs           = slices.Repeat([]time.Duration{100 * time.Millisecond}, 5)
+	syncsAfterReset = append([]time.Duration{quickSync, 2 * quickSync}, syncs[:4]...)
+	syncsAfterBaud  = syncs[:2]
 )
+
+// quickSync is what an answer takes at most, with 16 ms of an FTDI's latency.
+const quickSync = 25 * time.Millisecond
 
 // syncPayload lets the ROM measure the host's baud rate (serial-protocol.rst
 // "Initial Synchronisation").
@@ -58,8 +64,9 @@ func (d *Device) enterLoader(ctx context.Context) error {
 	}
 	for attempt := range connectAttempts {
 		d.line.text = nil
-		if err = d.reset(ctx, ways[attempt%len(ways)]); err != nil {
-			return err
+		answered, rerr := d.reset(ctx, ways[attempt%len(ways)])
+		if rerr != nil || answered {
+			return rerr
 		}
 		d.line.discard() // late answers from before the reset
 		if err = d.syncAfterReset(ctx); err == nil {
@@ -78,11 +85,21 @@ func (d *Device) syncAfterReset(ctx context.Context) error {
 	if d.lineless {
 		return d.syncTurning(ctx)
 	}
-	return d.sync(ctx)
+	return d.syncFor(ctx, syncsAfterReset...)
+}
+
+// syncWithin asks a chip that is starting until it answers or the time is over.
+func (d *Device) syncWithin(ctx context.Context, limit time.Duration) (answered bool, err error) {
+	d.line.discard() // late answers from before the reset
+	err = d.syncFor(ctx, slices.Repeat([]time.Duration{quickSync}, int(limit/quickSync))...)
+	if errors.Is(err, NoSync) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // sync sends SYNC until it is answered.
-func (d *Device) sync(ctx context.Context) error { return d.syncAtMost(ctx, syncAttempts) }
+func (d *Device) sync(ctx context.Context) error { return d.syncFor(ctx, syncs...) }
 
 // syncTurning is sync for a loader that may have been left in the middle of a
 // frame. A stub that missed one END, or got one too many, takes the ends of
@@ -102,14 +119,15 @@ func (d *Device) syncTurning(ctx context.Context) error {
 	return d.sync(ctx)
 }
 
-func (d *Device) syncAtMost(ctx context.Context, attempts int) error {
-	for attempt := range attempts {
-		r, err := d.syncOnce(ctx)
+// syncFor sends a SYNC for each of the timeouts until one is answered.
+func (d *Device) syncFor(ctx context.Context, timeouts ...time.Duration) error {
+	for _, timeout := range timeouts {
+		r, err := d.syncOnce(ctx, timeout)
 		switch {
 		case err == nil:
 			// A ROM answers with a value, a stub with 0 (loader.py sync).
 			d.stub = r.value == 0
-			d.takeReplies(ctx, attempt)
+			d.takeReplies(ctx)
 			return nil
 		case ctx.Err() != nil:
 			return opError("sync", context.Cause(ctx))
@@ -123,13 +141,9 @@ func (d *Device) syncAtMost(ctx context.Context, attempts int) error {
 // syncReplies is how often a loader answers one SYNC (loader.py sync).
 const syncReplies = 8
 
-// takeReplies takes in the answers that follow the first, and with them those
-// to SYNCs that were thought lost.
-func (d *Device) takeReplies(ctx context.Context, lost int) {
-	if lost > 0 {
-		d.drain(ctx)
-		return
-	}
+// takeReplies takes in the answers that follow the first. Those to SYNCs that
+// were thought lost may come yet; the commands that follow pass them over.
+func (d *Device) takeReplies(ctx context.Context) {
 	for range syncReplies - 1 {
 		step, cancel := context.WithTimeoutCause(ctx, quietLine, errQuiet)
 		_, err := d.line.frame(step)
@@ -142,8 +156,8 @@ func (d *Device) takeReplies(ctx context.Context, lost int) {
 
 // syncOnce accepts an answer with a status of either length, since it is not
 // known yet who gives it.
-func (d *Device) syncOnce(ctx context.Context) (response, error) {
-	r, _, err := d.command(ctx, Sync, syncPayload, 0, syncTimeout)
+func (d *Device) syncOnce(ctx context.Context, timeout time.Duration) (response, error) {
+	r, _, err := d.command(ctx, Sync, syncPayload, 0, timeout)
 	return r, err
 }
 

@@ -25,7 +25,7 @@ func (d *Device) Reboot(ctx context.Context) error {
 	if err := d.slowDown(ctx); err != nil {
 		return opError("reboot", err)
 	}
-	if err := d.reset(ctx, hard); err != nil {
+	if _, err := d.reset(ctx, hard); err != nil {
 		return err
 	}
 	if d.opts.Wiring == USBSerialJTAG && d.chip.Watchdogs.CanReset && !d.security.SecureDownload && d.stuckInDownload(ctx) {

@@ -10,6 +10,9 @@ import (
 type resetStep struct {
 	dtr, rts bool
 	hold     time.Duration
+	// starts: the chip starts in this step. It need not wait longer than until
+	// the loader answers, which it does only after it has seen its boot pin.
+	starts bool
 }
 
 // resetStrategy is a sequence on DTR and RTS that restarts the chip.
@@ -31,8 +34,8 @@ func tight(hold time.Duration) resetStrategy {
 	return resetStrategy{"unix-tight", []resetStep{
 		{dtr: false, rts: false},
 		{dtr: true, rts: true},
-		{dtr: false, rts: true, hold: resetHold}, // EN low
-		{dtr: true, rts: false, hold: hold},      // IO0 low, EN rises
+		{dtr: false, rts: true, hold: resetHold},          // EN low
+		{dtr: true, rts: false, hold: hold, starts: true}, // IO0 low, EN rises
 		{dtr: false, rts: false},
 	}}
 }
@@ -43,7 +46,7 @@ func classic(hold time.Duration) resetStrategy {
 	return resetStrategy{"classic", []resetStep{
 		{dtr: false, rts: true, hold: resetHold},
 		{dtr: true, rts: true},
-		{dtr: true, rts: false, hold: hold},
+		{dtr: true, rts: false, hold: hold, starts: true},
 		{dtr: false, rts: false},
 	}}
 }
@@ -90,27 +93,31 @@ func (d *Device) strategies() ([]resetStrategy, error) {
 // going away can hang for seconds (cp210x: 5 s).
 const lineTimeout = 2 * time.Second
 
-// reset plays a sequence. A port without modem lines is noted and otherwise
-// left in peace: whoever wired it has put the chip into download mode.
-func (d *Device) reset(ctx context.Context, s resetStrategy) error {
+// reset plays a sequence and reports whether the loader has answered by its
+// end. A port without modem lines is noted and otherwise left in peace: whoever
+// wired it has put the chip into download mode.
+func (d *Device) reset(ctx context.Context, s resetStrategy) (answered bool, err error) {
 	if d.lineless {
-		return nil
+		return false, nil
 	}
 	for _, step := range s.steps {
 		err := d.setLines(ctx, step)
 		if errors.Is(err, errors.ErrUnsupported) {
 			d.lineless = true
 			d.logf("the port has no DTR and RTS lines; the chip has to be put into download mode by other means")
-			return nil
+			return false, nil
 		}
-		if err == nil {
+		switch {
+		case err == nil && step.starts:
+			answered, err = d.syncWithin(ctx, step.hold)
+		case err == nil:
 			err = sleep(ctx, step.hold)
 		}
 		if err != nil {
-			return opError("reset", err)
+			return false, opError("reset", err)
 		}
 	}
-	return nil
+	return answered, nil
 }
 
 func (d *Device) setLines(ctx context.Context, step resetStep) error {

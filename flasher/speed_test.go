@@ -78,6 +78,47 @@ func TestErasingHidesBehindTheLine(t *testing.T) {
 	})
 }
 
+// Between a reset and the loader's first answer little time is lost, however
+// long the ROM takes to start. esptool takes 0.15 s for a UART and 0.3 s for USB
+// where the ROM is up at once, and 0.15 s more where it is not.
+func TestConnectIsQuick(t *testing.T) {
+	const pulse, answer = 100 * time.Millisecond, 35 * time.Millisecond // an answer is 8 times 14 bytes
+	for name, tc := range map[string]struct {
+		wiring espsim.Wiring
+		lines  time.Duration // what the reset itself takes
+	}{"UART": {espsim.Bridge, pulse}, "USB": {espsim.USBSerialJTAG, 60 * time.Millisecond}} {
+		for _, start := range []time.Duration{5, 20, 30, 45, 60, 90, 140} {
+			start *= time.Millisecond
+			t.Run(fmt.Sprintf("%s/%v", name, start), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					timing := espsim.Realistic(tc.wiring)
+					timing.ROMStart = start
+					chip := espsim.New(espsim.Config{
+						Model: espsim.ESP32S3, MAC: testMAC, Flash: espsim.NewFlash(testFlash), Wiring: tc.wiring, Timing: timing,
+					})
+					defer chip.Close()
+					port := openPort(t, chip)
+					time.Sleep(time.Second)
+					resets, begun := chip.Stats().Resets, time.Now()
+					d, err := flasher.Connect(t.Context(), port, optionsFor(tc.wiring, false))
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer d.Close()
+					took := time.Since(begun)
+					t.Logf("%v", took)
+					if limit := tc.lines + 2*start + answer; took > limit {
+						t.Errorf("it took %v, want at most %v", took, limit)
+					}
+					if n := chip.Stats().Resets - resets; n != 1 {
+						t.Errorf("%d resets", n)
+					}
+				})
+			})
+		}
+	}
+}
+
 // session is the time from the first byte to the verified flash.
 func session(t *testing.T, wiring espsim.Wiring, held []byte, p *flasher.Packed, ready func(*flasher.Device) error, write func(*flasher.Device) error) time.Duration {
 	t.Helper()
