@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -23,10 +22,8 @@ func doctorCommand() *cli.Command {
 			"Without --config it looks at " + packagedConfig + " if there is one. It ends with 1 if something is wrong.",
 		Flags: []cli.Flag{configFlag(), stateDirFlag(), imagesFlag(), releaseFlag()},
 		Action: func(c *cli.Context) error {
-			if _, err := os.Stat(packagedConfig); err == nil && !c.IsSet("config") {
-				if err := c.Set("config", packagedConfig); err != nil {
-					return err
-				}
+			if err := usePackaged(c); err != nil {
+				return err
 			}
 			cfg, err := commonSettings(c)
 			if err != nil {

@@ -32,7 +32,7 @@ func newApp() *cli.App {
 		Action:         noSuchCommand,
 		Commands: []*cli.Command{
 			serveCommand(), flashCommand(), reworkCommand(), jobsCommand(), unitsCommand(),
-			imageCommand(), nvsCommand(), portsCommand(), simulateCommand(), manCommand(), completionCommand(), configCommand(), doctorCommand(), versionCommand(),
+			imageCommand(), nvsCommand(), portsCommand(), slotsCommand(), simulateCommand(), manCommand(), completionCommand(), configCommand(), doctorCommand(), versionCommand(),
 		},
 	}
 	explain(app.Commands)

@@ -15,26 +15,28 @@ import (
 
 	"hoptech.co.nz/flashd/internal/config"
 	"hoptech.co.nz/flashd/internal/hotplug"
-	"hoptech.co.nz/flashd/internal/hotplug/libusb"
 	"hoptech.co.nz/flashd/internal/serialport"
 )
 
 func portsCommand() *cli.Command {
 	return &cli.Command{
-		Name:   "ports",
-		Usage:  "list the boards that are plugged in, their slots, and who holds their ports",
-		Flags:  []cli.Flag{configFlag(), formatFlag()},
-		Action: listPorts,
+		Name:        "ports",
+		Usage:       "show the boards that are plugged in behind which hub, their slots, and who holds their ports",
+		Description: "Without --config it looks at " + packagedConfig + " if there is one.",
+		Flags:       []cli.Flag{configFlag(), formatFlag()},
+		Action:      listPorts,
 	}
 }
 
 func listPorts(c *cli.Context) error {
+	if err := usePackaged(c); err != nil {
+		return err
+	}
 	cfg, err := commonSettings(c)
 	if err != nil {
 		return err
 	}
-	everything := libusb.New(&hotplug.Sysfs{Accept: func(hotplug.ID) bool { return true }, Patient: true})
-	return showPorts(c.Context, c.App.Writer, everything, cfg.Config, c.String("format"))
+	return showPorts(c.Context, c.App.Writer, everything(), cfg.Config, c.String("format"))
 }
 
 // showPorts writes what l lists. Where there is nothing, people are told why
@@ -49,7 +51,29 @@ func showPorts(ctx context.Context, w io.Writer, l hotplug.Lister, cfg *config.C
 		_, err := fmt.Fprintf(w, "no serial devices found: %s\n", whyNone(devices, err))
 		return err
 	}
+	if format == "table" {
+		return writeTable(w, all(treeOf(ports, devices)), portColumns, treeRow)
+	}
 	return writeRows(w, format, all(ports), portColumns, portRow)
+}
+
+// treeOf puts the hubs above the boards behind them.
+func treeOf(ports []port, devices []hotplug.Device) []port {
+	tree := slices.Clone(ports)
+	for _, d := range devices {
+		if slices.ContainsFunc(ports, func(p port) bool { return strings.HasPrefix(p.Path, d.Path+".") }) {
+			tree = append(tree, port{Path: d.Path, Hub: hotplug.Hub(d.Path), ID: d.ID().String(), Serial: d.Serial, Product: d.Product, Note: "hub"})
+		}
+	}
+	slices.SortStableFunc(tree, func(a, b port) int { return hotplug.ComparePaths(a.Path, b.Path) })
+	return tree
+}
+
+// treeRow indents a path by the hubs that it is behind.
+func treeRow(p port) []string {
+	row := portRow(p)
+	row[0] = strings.Repeat("  ", strings.Count(p.Path, ".")) + row[0]
+	return row
 }
 
 // whyNone says what may be the reason that no board is listed.
@@ -67,8 +91,9 @@ func whyNone(devices []hotplug.Device, err error) string {
 // port is one board as flashd ports shows it.
 type port struct {
 	Path    string `json:"path"`           // USB topology path
+	Hub     string `json:"hub"`            // path of the hub that it is behind
 	Slot    string `json:"slot,omitempty"` // its name; "" if the path is no slot
-	ID      string `json:"id"`             // VID:PID
+	ID      string `json:"id,omitempty"`   // VID:PID
 	Serial  string `json:"serial,omitempty"`
 	Product string `json:"product,omitempty"`
 	TTY     string `json:"tty,omitempty"`
@@ -78,9 +103,12 @@ type port struct {
 
 var portColumns = []string{"path", "slot", "id", "serial", "product", "tty", "holder", "note"}
 
-// portRow shows a dash for what there is not, so that columns can be counted.
 func portRow(p port) []string {
-	row := []string{p.Path, p.Slot, p.ID, p.Serial, p.Product, p.TTY, p.Holder, p.Note}
+	return dashed(p.Path, p.Slot, p.ID, p.Serial, p.Product, p.TTY, p.Holder, p.Note)
+}
+
+// dashed puts a dash where there is nothing, so that columns can be counted.
+func dashed(row ...string) []string {
 	for i, cell := range row {
 		if cell == "" {
 			row[i] = "-"
@@ -101,7 +129,7 @@ func portsOf(devices []hotplug.Device, cfg *config.Config) []port {
 		}
 		slot, isSlot := cfg.Slots.Name(d.Path)
 		ports = append(ports, port{
-			Path: d.Path, Slot: slot, ID: d.ID().String(), Serial: d.Serial, Product: d.Product, TTY: d.TTY,
+			Path: d.Path, Hub: hotplug.Hub(d.Path), Slot: slot, ID: d.ID().String(), Serial: d.Serial, Product: d.Product, TTY: d.TTY,
 			Holder: holders(d.TTY), Note: noteOn(d, accepted(d.ID()), isSlot),
 		})
 	}

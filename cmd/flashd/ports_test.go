@@ -50,11 +50,11 @@ func TestPortsShowsBoardsAndWhatMayBeOne(t *testing.T) {
 	}
 	self := selfName(t)
 	want := []port{
-		{Path: "1-1.2", Slot: "left", ID: "303A:1001", Serial: "A1:B2:C3:D4:E5:F6", Product: "USB JTAG/serial debug unit", TTY: ours.Name(), Holder: self},
-		{Path: "1-1.3", Slot: "right", ID: "1A86:7523", Note: "no driver has made a tty; is cdc_acm, cp210x, ch341 or ftdi_sio there?"},
-		{Path: "1-1.10", Slot: "far", ID: "10C4:EA60", Serial: "0001", Product: "CP2102", TTY: "/dev/none", Note: "its tty is not in /dev; in a container, pass it through"},
-		{Path: "1-4", ID: "067B:2303", TTY: ours.Name(), Holder: self, Note: "not known as a board; add 067b:2303 to usb.accept if it is one"},
-		{Path: "1-5", ID: "303A:1001", TTY: ours.Name(), Holder: self, Note: "not a slot"},
+		{Path: "1-1.2", Hub: "1-1", Slot: "left", ID: "303A:1001", Serial: "A1:B2:C3:D4:E5:F6", Product: "USB JTAG/serial debug unit", TTY: ours.Name(), Holder: self},
+		{Path: "1-1.3", Hub: "1-1", Slot: "right", ID: "1A86:7523", Note: "no driver has made a tty; is cdc_acm, cp210x, ch341 or ftdi_sio there?"},
+		{Path: "1-1.10", Hub: "1-1", Slot: "far", ID: "10C4:EA60", Serial: "0001", Product: "CP2102", TTY: "/dev/none", Note: "its tty is not in /dev; in a container, pass it through"},
+		{Path: "1-4", Hub: "usb1", ID: "067B:2303", TTY: ours.Name(), Holder: self, Note: "not known as a board; add 067b:2303 to usb.accept if it is one"},
+		{Path: "1-5", Hub: "usb1", ID: "303A:1001", TTY: ours.Name(), Holder: self, Note: "not a slot"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -72,13 +72,24 @@ func selfName(t *testing.T) string {
 }
 
 func TestPortsTable(t *testing.T) {
-	devices := []hotplug.Device{{Path: "1-3", VID: 0x1A86, PID: 0x7523, Product: "USB Serial"}}
+	devices := []hotplug.Device{
+		{Path: "1-3", VID: 0x1A86, PID: 0x7523, Product: "USB Serial"},
+		{Path: "1-1.10.2", VID: 0x303A, PID: 0x1001, TTY: "/dev/none"},
+		{Path: "1-1.10", VID: 0x0424, PID: 0x2514},
+		{Path: "1-1", VID: 0x0424, PID: 0x2514, Product: "USB 2.0 Hub"},
+		{Path: "1-1.2", VID: 0x303A, PID: 0x1001, TTY: "/dev/none"},
+		{Path: "1-4", VID: 0x0424, PID: 0x2514, Product: "a hub with nothing behind it"},
+	}
 	var out strings.Builder
 	if err := showPorts(t.Context(), &out, fixture{devices: devices}, config.Default(), "table"); err != nil {
 		t.Fatal(err)
 	}
-	const want = `PATH  SLOT  ID         SERIAL  PRODUCT     TTY  HOLDER  NOTE
-1-3   1-3   1A86:7523  -       USB Serial  -    -       no driver has made a tty; is cdc_acm, cp210x, ch341 or ftdi_sio there?
+	const want = `PATH          SLOT      ID         SERIAL  PRODUCT      TTY        HOLDER  NOTE
+1-1           -         0424:2514  -       USB 2.0 Hub  -          -       hub
+  1-1.2       1-1.2     303A:1001  -       -            /dev/none  -       its tty is not in /dev; in a container, pass it through
+  1-1.10      -         0424:2514  -       -            -          -       hub
+    1-1.10.2  1-1.10.2  303A:1001  -       -            /dev/none  -       its tty is not in /dev; in a container, pass it through
+1-3           1-3       1A86:7523  -       USB Serial   -          -       no driver has made a tty; is cdc_acm, cp210x, ch341 or ftdi_sio there?
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)

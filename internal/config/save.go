@@ -35,6 +35,28 @@ func SaveSlots(path string, slots Slots) error {
 	return replace(path, edited, info)
 }
 
+// CanSaveSlots returns why SaveSlots would fail at path, or nil, so that nobody
+// goes to the trouble of finding out slots that cannot be kept.
+func CanSaveSlots(path string) error {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	const write, enter = 2, 1 // W_OK and X_OK of access(2)
+	dir := filepath.Dir(path)
+	if err := syscall.Access(dir, write|enter); err != nil {
+		return fmt.Errorf("this user may not write into %s: %w", dir, err)
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the configuration: %w", err)
+	}
+	_, err = withSlots(path, text, Slots{{Path: "1-1", Name: "1"}})
+	return err
+}
+
 // replace writes text to path through a file beside it. old is what is there.
 func replace(path string, text []byte, old fs.FileInfo) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")

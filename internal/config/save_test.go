@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,7 +44,7 @@ func TestSaveSlots(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := write(t, tc.text)
-			if err := config.SaveSlots(path, learned); err != nil {
+			if err := errors.Join(config.CanSaveSlots(path), config.SaveSlots(path, learned)); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tc.want, read(t, path)); diff != "" {
@@ -116,15 +117,25 @@ func TestSaveSlotsKeepsWhatItCannotEdit(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := write(t, tc.text)
-			err := config.SaveSlots(path, learned)
-			if err == nil || tc.want != nil && !errors.Is(err, tc.want) {
-				t.Errorf("got %v, want %v", err, tc.want)
+			for _, err := range []error{config.CanSaveSlots(path), config.SaveSlots(path, learned)} {
+				if err == nil || tc.want != nil && !errors.Is(err, tc.want) {
+					t.Errorf("got %v, want %v", err, tc.want)
+				}
 			}
 			if diff := cmp.Diff(tc.text, read(t, path)); diff != "" {
 				t.Error(diff)
 			}
 			alone(t, path)
 		})
+	}
+}
+
+func TestCanSaveSlots(t *testing.T) {
+	if err := config.CanSaveSlots(filepath.Join(t.TempDir(), "flashd.yaml")); err != nil {
+		t.Errorf("a new file: %v", err)
+	}
+	if err := config.CanSaveSlots(filepath.Join(t.TempDir(), "none", "flashd.yaml")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("in no folder: %v", err)
 	}
 }
 
