@@ -78,15 +78,25 @@ func (d *Device) changeBaud(ctx context.Context, want int) error {
 	if err := d.simple(ctx, ChangeBaudrate, defaultTimeout, ask, old); err != nil {
 		return err
 	}
-	if err := d.line.within(ctx, func() error { return d.line.port.SetBaud(want) }); err != nil {
+	if err := d.setPortBaud(ctx, want); err != nil {
 		return err
 	}
-	d.baud = want
 	if err := sleep(ctx, afterBaud); err != nil {
 		return err
 	}
 	d.line.discard() // what was half sent at the old rate
 	return d.syncFor(ctx, syncsAfterBaud...)
+}
+
+// setPortBaud changes the rate of the host's end.
+func (d *Device) setPortBaud(ctx context.Context, baud int) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, lineTimeout, Detached)
+	defer cancel()
+	err := d.line.within(ctx, func() error { return d.line.port.SetBaud(baud) })
+	if err == nil {
+		d.baud = baud
+	}
+	return err
 }
 
 // regReader reads a register.

@@ -47,7 +47,7 @@ func Connect(ctx context.Context, port Port, opts Options) (*Device, error) {
 
 // startRate puts the port at the rate the ROM starts with.
 func (d *Device) startRate(ctx context.Context) error {
-	err := d.line.within(ctx, func() error { return d.line.port.SetBaud(initialBaud) })
+	err := d.setPortBaud(ctx, initialBaud)
 	if errors.Is(err, errors.ErrUnsupported) {
 		d.fixed = true
 		return nil

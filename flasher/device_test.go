@@ -224,6 +224,39 @@ func writeAndVerify(ctx context.Context, chip *espsim.Chip, s *flasher.Packed) e
 	return d.Verify(ctx, s)
 }
 
+// A digest that the chip does not give is no digest that agrees.
+func TestDigestsThatFail(t *testing.T) {
+	const md5 = uint8(flasher.SPIFlashMD5)
+	for name, tc := range map[string]struct {
+		fault espsim.Fault
+		want  error
+	}{
+		"stub refuses": {espsim.Fault{Kind: espsim.Reject, Op: md5, Value: 0xC400}, flasher.Rejected},
+		"ROM refuses":  {espsim.Fault{Kind: espsim.Reject, Op: md5, Value: 0x06}, flasher.Rejected},
+		"no answer":    {espsim.Fault{Kind: espsim.Silence, Op: md5}, flasher.Timeout},
+		"unplugged":    {espsim.Fault{Kind: espsim.DetachCommand, Op: md5}, flasher.Detached},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				chip := simulate(espsim.ESP32S3, espsim.Bridge, tc.fault)
+				defer chip.Close()
+				d, err := open(t.Context(), chip, optionsFor(espsim.Bridge, name == "ROM refuses"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer d.Close()
+				s := pack(t, "app", 0x10000, codeLike(5000))
+				if err := d.WriteFlash(t.Context(), s, nil); err != nil {
+					t.Fatal(err)
+				}
+				if err := d.Verify(t.Context(), s); !errors.Is(err, tc.want) {
+					t.Errorf("got %v, want %v", err, tc.want)
+				}
+			})
+		})
+	}
+}
+
 func TestBadMACIsRefused(t *testing.T) {
 	for _, tc := range []struct {
 		name  string

@@ -88,8 +88,7 @@ func (d *Device) slowDown(ctx context.Context) error {
 	if d.fixed || d.baud == initialBaud {
 		return nil
 	}
-	d.baud = initialBaud
-	return d.line.within(ctx, func() error { return d.line.port.SetBaud(initialBaud) })
+	return d.setPortBaud(ctx, initialBaud)
 }
 
 // maxLine bounds a line of console output; a longer one is handed out in

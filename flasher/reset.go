@@ -89,7 +89,7 @@ func (d *Device) strategies() ([]resetStrategy, error) {
 	}
 }
 
-// lineTimeout bounds one change of the lines: an ioctl on a device that is
+// lineTimeout bounds one change of the lines or of the rate: an ioctl on a device that is
 // going away can hang for seconds (cp210x: 5 s).
 const lineTimeout = 2 * time.Second
 
