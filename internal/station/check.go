@@ -34,22 +34,48 @@ func (a *attempt) check(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, a.BootCheck.Limit, errSilent)
 	defer cancel()
+	own := a.port
 	err := a.listen(ctx)
-	for errors.Is(err, flasher.Detached) {
-		if err = a.comeBack(ctx); err != nil {
-			break
-		}
+	for errors.Is(err, flasher.Detached) && a.isBack(ctx) {
 		if err = a.reopen(ctx); err == nil {
 			err = a.listen(ctx)
 		}
 	}
+	_, known := a.serialMAC()
 	switch {
+	case kindOf(err) == kindWrongID && a.port != own && !known:
+		a.port = own // the other one is begun next
+		return &fault{string(flasher.WrongUnit), err}
 	case errors.Is(err, errSilent):
 		return &fault{kindSilent, fmt.Errorf("%w within %v", errSilent, a.BootCheck.Limit)}
 	case err == nil:
 		a.result.BootChecked = true
 	}
 	return err
+}
+
+// isBack waits for a unit that left the USB, and reports whether it came back
+// and not, as far as can be told, another one.
+func (a *attempt) isBack(ctx context.Context) bool {
+	own := a.port
+	if a.comeBack(ctx) != nil {
+		return false
+	}
+	if mac, known := a.serialMAC(); known && mac != a.dev.MAC() {
+		a.port = own // the other one is begun next
+		return false
+	}
+	return true
+}
+
+// serialMAC returns the MAC of the unit in the slot where USB knows it: it is
+// the serial number of a chip's USB-Serial/JTAG.
+func (a *attempt) serialMAC() (_ flasher.MAC, known bool) {
+	if flasher.WiringOf(a.port.VID, a.port.PID) != flasher.USBSerialJTAG {
+		return flasher.MAC{}, false
+	}
+	mac, err := flasher.ParseMAC(a.port.Serial)
+	return mac, err == nil
 }
 
 // reopen listens on the port that the unit came back with after its reset.

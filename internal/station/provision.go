@@ -253,10 +253,18 @@ func regionOf(s *flasher.Packed) jobs.Region {
 	return jobs.Region{Name: s.Name, Offset: s.Offset, Size: s.Size}
 }
 
+// mayLeave reports whether a chip's reset may take its port off the USB: that
+// of a USB unit of its own. A bridge stays.
+func (a *attempt) mayLeave() bool {
+	return flasher.WiringOf(a.port.VID, a.port.PID) != flasher.UART
+}
+
 // reboot starts what was written. A port without a reset line leaves that to
 // whoever holds the board, and the boot check with it.
 func (a *attempt) reboot(ctx context.Context) error {
-	a.bound.Store(nil) // a chip with a USB unit of its own may leave with its reset
+	if a.mayLeave() {
+		a.bound.Store(nil)
+	}
 	err := a.dev.Reboot(ctx)
 	if !a.dev.HasResetLine() {
 		a.result.BootCheckOff = true

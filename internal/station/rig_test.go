@@ -173,16 +173,19 @@ func newUnit(n int, faults ...espsim.Fault) *espsim.Chip {
 
 // insert puts a unit into a slot.
 func (b *bench) insert(path string, unit *espsim.Chip) {
+	b.insertAs(path, unit, hotplug.Device{VID: 0x303A, PID: 0x1001})
+}
+
+// insertAs is insert for one that is this to the USB.
+func (b *bench) insertAs(path string, unit *espsim.Chip, device hotplug.Device) {
 	b.mu.Lock()
 	b.units[path] = unit
 	b.Cleanup(unit.Close)
 	b.address++
-	event := hotplug.Event{Kind: hotplug.Attach, Device: hotplug.Device{
-		Path: path, VID: 0x303A, PID: 0x1001, TTY: "sim:" + path, Address: b.address,
-	}}
+	device.Path, device.TTY, device.Address = path, "sim:"+path, b.address
 	b.mu.Unlock()
 	unit.Plug()
-	b.events <- event
+	b.events <- hotplug.Event{Kind: hotplug.Attach, Device: device}
 }
 
 // remove takes the unit out of a slot.

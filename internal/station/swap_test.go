@@ -1,0 +1,84 @@
+package station_test
+
+import (
+	"testing"
+	"time"
+
+	"hoptech.co.nz/flashd/flasher/espsim"
+	"hoptech.co.nz/flashd/internal/hotplug"
+	"hoptech.co.nz/flashd/internal/station"
+	"hoptech.co.nz/flashd/jobs"
+)
+
+// kinds of unit, as the USB sees them.
+var kinds = []struct {
+	name   string
+	wiring espsim.Wiring
+	usb    func(n int) hotplug.Device
+	stays  bool   // on the USB when the chip is reset
+	word   string // on a unit that was changed for another
+}{
+	{"USB-Serial/JTAG", espsim.USBSerialJTAG, func(n int) hotplug.Device {
+		return hotplug.Device{VID: 0x303A, PID: 0x1001, Serial: macOf(n).String()}
+	}, false, "detached"},
+	{"without a serial number", espsim.USBSerialJTAG, func(int) hotplug.Device {
+		return hotplug.Device{VID: 0x303A, PID: 0x1001}
+	}, false, "wrong_unit"}, // only the other unit's own word tells
+	{"bridge", espsim.Bridge, func(int) hotplug.Device {
+		return hotplug.Device{VID: 0x10C4, PID: 0xEA60, Serial: "0001"}
+	}, true, "detached"},
+}
+
+func newUnitWired(n int, w espsim.Wiring) *espsim.Chip {
+	return espsim.New(espsim.Config{Model: espsim.ESP32S3, MAC: macOf(n), Flash: espsim.NewFlash(8 << 20), Wiring: w, Timing: espsim.Realistic(w)})
+}
+
+// A unit that is changed for another while it starts was taken out; it does not
+// fail for what the other one says.
+func TestSwappedWhileItStarts(t *testing.T) {
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			onBench(t, nil, func(b *bench) {
+				done := newUnitWired(2, k.wiring) // has its own credentials already
+				b.insertAs(left, done, k.usb(2))
+				b.expect(b.result(left), jobs.Pass, "", "")
+				b.remove(left)
+
+				b.insertAs(left, newUnitWired(1, k.wiring), k.usb(1))
+				b.awaitPhase(left, "check")
+				attempt := b.slot(left).Attempt
+				b.remove(left)
+				b.insertAs(left, done, k.usb(2))
+				b.await(left, "refused", func(s station.SlotView) bool { return s.State == station.Refused })
+				a, err := b.store.Attempt(attempt)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.expect(a, jobs.Error, "check", k.word)
+			})
+		})
+	}
+}
+
+// A chip's own USB unit may leave with the chip's reset and come back, so it is
+// waited for; a bridge does not leave unless somebody pulls it.
+func TestOnlyTheChipsOwnUSBIsWaitedFor(t *testing.T) {
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			onBench(t, nil, func(b *bench) {
+				b.insertAs(left, newUnitWired(1, k.wiring), k.usb(1))
+				b.awaitPhase(left, "check")
+				attempt := b.slot(left).Attempt
+				b.remove(left)
+				time.Sleep(time.Second)
+				a, err := b.store.Attempt(attempt)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if ended := a.Outcome != ""; ended != k.stays {
+					t.Errorf("a second later the attempt is %q", a.Outcome)
+				}
+			})
+		})
+	}
+}
