@@ -3,13 +3,9 @@ package flasher
 import (
 	"bytes"
 	"crypto/md5" //nolint:gosec // the only digest that the loaders can compute
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
-
-	"github.com/klauspost/compress/zlib"
 
 	"hoptech.co.nz/flashd/flasher/deflate"
 )
@@ -24,7 +20,7 @@ type Packed struct {
 	MD5    [16]byte // of those bytes
 
 	data     []byte
-	deflated func() []byte // waits for the compressed data; nil where compression does not pay
+	deflated func() *stream // waits for the compressed data; nil where compression does not pay
 
 	mu     sync.Mutex
 	frames map[framing][]block
@@ -44,6 +40,12 @@ type block struct {
 
 // Pack makes data ready to be written at offset.
 func Pack(name string, offset uint32, data []byte) (*Packed, error) {
+	return Repack(name, offset, data, nil)
+}
+
+// Repack is Pack for data of which what [Packed.Deflated] returned was kept,
+// which saves compressing it again. What does not inflate to data is not used.
+func Repack(name string, offset uint32, data, deflated []byte) (*Packed, error) {
 	switch {
 	case len(data) == 0:
 		return nil, &Error{Op: "pack " + name, Kind: BadImage, Err: fmt.Errorf("there is nothing in it")}
@@ -58,23 +60,42 @@ func Pack(name string, offset uint32, data []byte) (*Packed, error) {
 		Name: name, Offset: offset, Size: len(data), MD5: md5.Sum(data), //nolint:gosec // see above
 		data: data, frames: map[framing][]block{},
 	}
-	p.deflated = sync.OnceValue(p.deflate)
+	p.deflated = sync.OnceValue(func() *stream { return deflatedOf(data, deflated) })
 	go p.deflated() // while the first unit is being connected to
 	return p, nil
 }
 
-func (p *Packed) deflate() []byte {
-	deflated, err := deflate.Compress(p.data)
-	if err != nil || len(deflated) >= len(p.data) {
+// deflatedOf returns what was kept if it is data, or else compresses that.
+func deflatedOf(data, kept []byte) *stream {
+	if len(kept) > 0 && len(kept) < len(data) {
+		if s, err := newStream(kept, data); err == nil {
+			return s
+		}
+	}
+	deflated, err := deflate.Compress(data)
+	if err != nil || len(deflated) >= len(data) {
 		return nil
 	}
-	return deflated
+	s, err := newStream(deflated, data)
+	if err != nil {
+		return nil
+	}
+	return s
+}
+
+// Deflated returns what goes over the line for p, a zlib stream; nil where
+// compression does not pay. It must not be changed.
+func (p *Packed) Deflated() []byte {
+	if s := p.deflated(); s != nil {
+		return s.data
+	}
+	return nil
 }
 
 // WireSize is how many payload bytes go over the line for p.
 func (p *Packed) WireSize() int {
-	if deflated := p.deflated(); deflated != nil {
-		return len(deflated)
+	if p.compressed() {
+		return len(p.Deflated())
 	}
 	return p.Size
 }
@@ -84,92 +105,29 @@ func (p *Packed) compressed() bool { return p.deflated() != nil }
 
 // blocks returns the data frames of p for loaders that take them so. They are
 // made once.
-func (p *Packed) blocks(f framing) ([]block, error) {
+func (p *Packed) blocks(f framing) []block {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if b, ok := p.frames[f]; ok {
-		return b, nil
+	if _, ok := p.frames[f]; !ok {
+		if f.deflated {
+			p.frames[f] = p.deflated().cut(f.size)
+		} else {
+			p.frames[f] = p.cutPlain(f.size)
+		}
 	}
-	cut := p.cutPlain
-	if f.deflated {
-		cut = p.cutDeflated
-	}
-	b, err := cut(f.size)
-	if err == nil {
-		p.frames[f] = b
-	}
-	return b, err
+	return p.frames[f]
 }
 
 // cutPlain cuts uncompressed data; the last block is filled up, as FLASH_DATA
 // wants whole blocks.
-func (p *Packed) cutPlain(size int) ([]block, error) {
+func (p *Packed) cutPlain(size int) []block {
 	var out []block
 	for seq, part := range enumerate(p.data, size) {
 		inflated := len(part)
 		part = append(slices.Clip(part), bytes.Repeat([]byte{0xFF}, size-len(part))...)
 		out = append(out, block{dataFrame(FlashData, seq, part), inflated})
 	}
-	return out, nil
-}
-
-// stubBurst is how much the stub inflates before it erases and programs
-// (esp-flasher-stub command_handler.c; miniz's TINFL_LZ_DICT_SIZE).
-const stubBurst = 32 << 10
-
-// cutDeflated cuts the compressed stream. A ROM wants blocks of one size. For
-// the stub a frame also ends where its buffer is full, so that while it is busy
-// with the flash, and one more frame fits, that one is as long as can be; a few
-// bytes more let it begin to erase for the next burst before it waits for them.
-func (p *Packed) cutDeflated(size int) ([]block, error) {
-	const more = 16
-	data := p.deflated()
-	var out []block
-	from, inflated := 0, 0
-	cut := func(to int) {
-		frame := dataFrame(FlashDeflData, len(out), data[from:to])
-		out = append(out, block{frame, inflated})
-		from, inflated = to, 0
-	}
-	err := eachBurst(data, func(end, n int) {
-		if size == stubBlock {
-			end = min(end+more, len(data))
-		}
-		for end-from > size {
-			cut(from + size)
-		}
-		inflated += n
-		if end > from && (size == stubBlock || end == len(data)) {
-			cut(end)
-		}
-	})
-	if err == nil && inflated > 0 { // the last burst began within those bytes
-		out[len(out)-1].inflated += inflated
-	}
-	return out, err
-}
-
-// eachBurst finds where in the stream the inflater has stubBurst bytes more,
-// and tells how many at its end.
-func eachBurst(deflated []byte, tell func(end, inflated int)) error {
-	in := bytes.NewReader(deflated) // a ByteReader: the inflater reads no further than it must
-	z, err := zlib.NewReader(in)
-	if err != nil {
-		return err
-	}
-	buf := make([]byte, stubBurst)
-	for {
-		n, err := io.ReadFull(z, buf)
-		switch {
-		case err == nil:
-			tell(len(deflated)-in.Len(), n)
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			tell(len(deflated), n)
-			return nil
-		default:
-			return err
-		}
-	}
+	return out
 }
 
 // enumerate yields the parts of data, size bytes each, with their numbers.

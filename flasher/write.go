@@ -96,10 +96,7 @@ func lineFault(err error) bool {
 
 func (d *Device) writeOnce(ctx context.Context, p *Packed, progress Progress) error {
 	f := d.framing(p)
-	blocks, err := p.blocks(f)
-	if err != nil {
-		return err
-	}
+	blocks := p.blocks(f)
 	if err := d.beginWrite(ctx, p, f); err != nil {
 		return err
 	}
