@@ -83,13 +83,19 @@ func (a *attempt) open() (err error) {
 		Current: phases[0].name,
 	})
 	a.board.begin(a.slot.Slot, a.record.ID)
+	if err == nil {
+		a.tell(HookAttach)
+	}
 	return err
 }
 
 // recordLost stops the line: without a record no unit may be touched.
 func (a *attempt) recordLost(err error) bool {
 	a.stop(fmt.Errorf("the record cannot be written (%w): look for a full or failing disk, then start flashd again", err))
-	a.board.end(a.slot.Slot, Errored, "The record cannot be written.", "Call the engineer.")
+	const says = "The record cannot be written."
+	a.board.end(a.slot.Slot, Errored, says, "Call the engineer.")
+	a.record.Outcome, a.record.Failure = jobs.Error, &jobs.Failure{Kind: kindStore, Text: says}
+	a.tellEnd()
 	return false
 }
 
@@ -206,6 +212,7 @@ func (a *attempt) close() (finished bool) {
 	if err != nil {
 		return a.recordLost(err)
 	}
+	a.record = record
 	a.report(record)
 	if f := record.Failure; f != nil && stopsLine(f.Kind) {
 		a.stop(errors.New(f.Text + " " + f.Hint))
@@ -217,6 +224,7 @@ func (a *attempt) close() (finished bool) {
 func (a *attempt) report(r jobs.Attempt) {
 	a.metrics.attemptEnded(r)
 	a.board.finished(r)
+	a.tellEnd()
 	log := a.log.With("attempt", r.ID, "outcome", r.Outcome, "took", r.End.Sub(r.Start).Round(time.Millisecond))
 	if f := r.Failure; f != nil {
 		log.Warn("attempt ended", "phase", f.Phase, "kind", f.Kind, "why", f.Text)

@@ -1,10 +1,6 @@
 package station
 
-import (
-	"context"
-
-	"hoptech.co.nz/flashd/internal/hotplug"
-)
+import "context"
 
 // slot is one nest of the fixture.
 type slot struct {
@@ -40,7 +36,7 @@ func (sl *slot) loop(accept, work context.Context) {
 		}
 		a := newAttempt(sl, *device)
 		sl.station.quota.settle(a.run(work))
-		if !sl.linger(accept, a.port) {
+		if !sl.linger(accept, a) {
 			return
 		}
 	}
@@ -48,18 +44,19 @@ func (sl *slot) loop(accept, work context.Context) {
 
 // linger shows how the attempt ended until the unit is gone, or may be begun
 // once more. The port may be another by now than it was before the reboot.
-func (sl *slot) linger(ctx context.Context, port hotplug.Device) bool {
+func (sl *slot) linger(ctx context.Context, a *attempt) bool {
 	ctx, leave := context.WithCancel(ctx)
 	defer leave()
 	gone := make(chan error, 1)
 	go func() {
-		_, err := sl.presence.until(ctx, other(port))
+		_, err := sl.presence.until(ctx, other(a.port))
 		gone <- err
 	}()
 	select {
 	case err := <-gone:
 		if err == nil {
 			sl.station.board.left(sl.Slot)
+			a.tell(HookDetach)
 		}
 		return err == nil
 	case <-sl.again:

@@ -31,6 +31,10 @@ type Config struct {
 	// cutting its power; nil: nobody can. The unit may leave the USB with it
 	// and come back.
 	ResetPort func(context.Context, hotplug.Device) error
+	// Hook is told what happens in the slots; nil: nobody is. No unit waits for
+	// it. What happens in one slot it is told in order, one thing at a time. It
+	// has to return soon when its context ends.
+	Hook func(context.Context, Happening)
 
 	Slots     []Slot        // in fixture order; none: every device is a slot of its own
 	Flasher   FlasherConfig // how to talk to chips
@@ -74,6 +78,7 @@ type Station struct {
 	quota   *quota // how many more units to do
 	halt    halt   // why no unit is begun any more
 	hubs    *hubs
+	hooks   *hooks
 	slots   *slotSet
 
 	abandon     chan struct{} // closed when units under way are to be abandoned at once
@@ -100,6 +105,7 @@ func New(cfg Config) (*Station, error) {
 		metrics: newMetrics(cfg.Registry),
 		quota:   newQuota(cfg.Units),
 		hubs:    newHubs(cfg.MaxPerHub),
+		hooks:   newHooks(cfg.Hook, cfg.Log),
 		halt:    halt{set: make(chan struct{})},
 		abandon: make(chan struct{}),
 	}
@@ -122,6 +128,7 @@ func (s *Station) header() View {
 // Grace to finish; those that do not are abandoned, recorded as aborted, and
 // named in the log.
 func (s *Station) Run(ctx context.Context, events <-chan hotplug.Event) error {
+	defer s.hooks.close()
 	work, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer abandon(nil)
 	accept, stop := context.WithCancel(ctx)
