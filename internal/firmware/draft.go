@@ -108,7 +108,7 @@ func (d *draft) write(dir string) error {
 		return err
 	}
 	for i, s := range d.segments {
-		if err := writeSynced(filepath.Join(dir, d.manifest.Segments[i].File), s.Data); err != nil {
+		if err := s.write(filepath.Join(dir, d.manifest.Segments[i].File)); err != nil {
 			return err
 		}
 	}
@@ -123,6 +123,27 @@ func (d *draft) write(dir string) error {
 		return err
 	}
 	return syncDir(dir)
+}
+
+// deflatedSuffix, behind the name of an image's file, is that of its compressed
+// form. The manifest does not name it: it can be made again at any time.
+const deflatedSuffix = ".zlib"
+
+// write writes the segment to path, and beside it what of it goes over the line:
+// compressing that as well as can be takes longer than all else that a host
+// does for a unit.
+func (s Segment) write(path string) error {
+	packed, err := s.Pack()
+	if err != nil {
+		return err
+	}
+	if err := writeSynced(path, s.Data); err != nil {
+		return err
+	}
+	if deflated := packed.Deflated(); deflated != nil {
+		return writeSynced(path+deflatedSuffix, deflated)
+	}
+	return nil
 }
 
 // writeSynced writes a file that a power cut after the import cannot empty.

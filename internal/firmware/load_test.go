@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,7 +33,7 @@ func TestLoadNotFound(t *testing.T) {
 	}
 }
 
-// Any change of any file of a release is noticed.
+// Any change of any file that the manifest stands for is noticed.
 func TestLoadRefusesChangedFiles(t *testing.T) {
 	imagesDir, _ := demo(t, "esp32s3")
 	dir := filepath.Join(imagesDir, "demo")
@@ -40,6 +41,7 @@ func TestLoadRefusesChangedFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return filepath.Ext(e.Name()) == ".zlib" })
 	if len(entries) != 6 {
 		t.Fatalf("%d files, want 4 images, template and manifest", len(entries))
 	}

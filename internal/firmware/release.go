@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"time"
+
+	"hoptech.co.nz/flashd/flasher"
 )
 
 var (
@@ -50,6 +52,15 @@ type Segment struct {
 	Offset uint32 // in flash, bytes; a multiple of 4096
 	Data   []byte
 	SHA256 string // of Data, in hex
+
+	// Deflated is what the release keeps of Data as it goes over the line, nil
+	// if nothing. It is not checked: Pack looks whether it is Data at all.
+	Deflated []byte
+}
+
+// Pack makes the segment ready for the wire.
+func (s Segment) Pack() (*flasher.Packed, error) {
+	return flasher.Repack(s.Name, s.Offset, s.Data, s.Deflated)
 }
 
 // Partition is one that each unit gets a content of its own for.
@@ -114,7 +125,9 @@ func load(dir, name string) (*Release, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.Segments = append(r.Segments, Segment{Name: ms.Name, Offset: uint32(ms.Offset), Data: data, SHA256: ms.SHA256})
+		// One that cannot be read is made again when it is needed.
+		deflated, _ := readFile(root, ms.File+deflatedSuffix, maxFlash)
+		r.Segments = append(r.Segments, Segment{Name: ms.Name, Offset: uint32(ms.Offset), Data: data, SHA256: ms.SHA256, Deflated: deflated})
 	}
 	if err := r.checkAgainst(m); err != nil {
 		return nil, err

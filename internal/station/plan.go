@@ -32,7 +32,7 @@ func newPlan(r, previous *firmware.Release) (plan, error) {
 	}
 	p := plan{chip: chip, table: usualTable}
 	for _, s := range r.Segments {
-		packed, err := flasher.Pack(s.Name, s.Offset, s.Data)
+		packed, err := s.Pack()
 		if err != nil {
 			return plan{}, fmt.Errorf("segment %s: %w", s.Name, err)
 		}
@@ -56,7 +56,7 @@ func (p *plan) compare(previous *firmware.Release) error {
 		if i < 0 {
 			continue
 		}
-		before, err := flasher.Pack(old.Name, old.Offset, old.Data)
+		before, err := old.Pack()
 		if err != nil {
 			return fmt.Errorf("segment %s of release %s: %w", old.Name, previous.Name, err)
 		}
