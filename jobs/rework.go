@@ -3,6 +3,7 @@ package jobs
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"time"
 )
@@ -12,6 +13,8 @@ var (
 	ErrNoUnit = errors.New("no such unit")
 	// ErrNotPassed is returned when a rework is asked for a unit that was never done and so needs none.
 	ErrNotPassed = errors.New("the unit has not passed, so it needs no rework: plug it in again")
+	// ErrBadRework is returned when a rework is asked for that cannot be allowed as it is.
+	ErrBadRework = errors.New("it cannot be allowed")
 	// ErrNoRework is returned when there is no rework with the ID.
 	ErrNoRework = errors.New("no such rework")
 	// ErrReworkOver is returned when a rework is to be cancelled that is used, cancelled, expired or replaced.
@@ -76,12 +79,23 @@ func (r Rework) State(now time.Time) ReworkState {
 	}
 }
 
+// Armed leaves out the reworks that are over.
+func Armed(all iter.Seq2[Rework, error], now time.Time) iter.Seq2[Rework, error] {
+	return func(yield func(Rework, error) bool) {
+		for r, err := range all {
+			if (err != nil || r.State(now) == ReworkArmed) && !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
 // AllowRework records r and arms it: the unit's next attempt renews its NVS
 // partition, or everything if r.Reflash is set. It stays armed until an attempt
 // passes with it, it expires or it is cancelled. A later one replaces it; both
 // stay in the record.
 //
-// It returns ErrNoUnit for a unit never seen and ErrNotPassed for one that was
+// It returns ErrBadRework for what cannot be, ErrNoUnit for a unit never seen and ErrNotPassed for one that was
 // never done, since that one is provisioned anyway.
 func (s *Store) AllowRework(r Rework) (Rework, error) {
 	r, err := r.asked()
@@ -107,7 +121,10 @@ func (r Rework) asked() (Rework, error) {
 	if !r.Expires.IsZero() {
 		asked.Expires = moment(r.Expires)
 	}
-	return asked, asked.check()
+	if err := asked.check(); err != nil {
+		return asked, fmt.Errorf("%w: %w", ErrBadRework, err)
+	}
+	return asked, nil
 }
 
 func (r Rework) check() error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"path/filepath"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -30,6 +31,7 @@ type records interface {
 	Unit(ctx context.Context, id string) (jobs.Unit, error)
 	Units(ctx context.Context) iter.Seq2[jobs.Unit, error]
 	Attempts(ctx context.Context, f jobs.Filter) iter.Seq2[jobs.Attempt, error]
+	Reworks(ctx context.Context, unit string, open bool) iter.Seq2[jobs.Rework, error]
 }
 
 // openRecords asks the daemon if one runs, since it holds the store, and opens
@@ -70,4 +72,11 @@ func (s storeRecords) Units(context.Context) iter.Seq2[jobs.Unit, error] { retur
 
 func (s storeRecords) Attempts(_ context.Context, f jobs.Filter) iter.Seq2[jobs.Attempt, error] {
 	return s.store.Attempts(f)
+}
+
+func (s storeRecords) Reworks(_ context.Context, unit string, open bool) iter.Seq2[jobs.Rework, error] {
+	if open {
+		return jobs.Armed(s.store.Reworks(unit), time.Now())
+	}
+	return s.store.Reworks(unit)
 }

@@ -1,10 +1,12 @@
 package main
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
+	"net/http"
 	"os/user"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -15,98 +17,189 @@ import (
 func reworkCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "rework",
-		Usage:     "allow a unit that has passed to be provisioned again",
-		ArgsUsage: "UNIT",
-		Description: "The unit's NVS partition is written anew when it is next put in, or at once if it is in a slot.\n" +
-			"Its firmware stays as it is, unless --reflash is given.",
-		Flags: []cli.Flag{
-			stateDirFlag(),
-			&cli.StringFlag{Name: "reason", Usage: "why; `TEXT` for the record (required)"},
-			&cli.StringFlag{Name: "by", Usage: "`NAME` of who allows it", DefaultText: "the user who runs the command"},
-			&cli.BoolFlag{Name: "reflash", Usage: "write the firmware again, too"},
-		},
-		Action: rework,
+		Usage:     "allow units that have passed to be provisioned again",
+		ArgsUsage: "UNIT...",
+		Description: "A unit's NVS partition is renewed at once if the unit is in a slot, else when it is next put in: what the\n" +
+			"release's template sets gets new values, with new credentials, and all other keys stay. Its firmware is not\n" +
+			"touched, and the chip's digests prove it. What is set is recorded, so secrets cannot be.",
+		Flags: append(reworkRecordFlags(),
+			&cli.StringFlag{Name: "slot", Usage: "the unit in the slot with this `NAME`"},
+			&cli.BoolFlag{Name: "scan", Usage: "the units whose device IDs are typed, one a line, as a barcode scanner does"},
+			&cli.BoolFlag{Name: "reflash", Usage: "write everything again: firmware, a new NVS partition, new NVS keys"},
+			&cli.BoolFlag{Name: "keep-all", Usage: "keep what the template sets, too, and the credentials; only add what is missing"},
+			&cli.BoolFlag{Name: "new-credentials", Usage: "with --keep-all: ask for credentials again nevertheless"},
+			&cli.StringSliceFlag{Name: "set", Usage: "set an NVS key: `KEY=VALUE`, NAMESPACE:KEY=VALUE or, for a key that the unit does not have, NAMESPACE:KEY:u16=VALUE (can be repeated)"},
+			&cli.StringFlag{Name: "expires", Value: jobs.DefaultExpiry.String(), Usage: "how long it is armed: a `SPAN` such as 30m, or never"},
+		),
+		Action:      rework,
+		Subcommands: []*cli.Command{reworkListCommand(), reworkCancelCommand()},
+	}
+}
+
+// reworkRecordFlags say what the record keeps of every change.
+func reworkRecordFlags() []cli.Flag {
+	return []cli.Flag{
+		stateDirFlag(),
+		&cli.StringFlag{Name: "reason", Usage: "why; `TEXT` for the record (required)"},
+		&cli.StringFlag{Name: "by", Usage: "`NAME` of who allows it", DefaultText: "the user who runs the command"},
 	}
 }
 
 func rework(c *cli.Context) error {
-	if c.NArg() != 1 {
-		return usagef("flashd rework wants one unit, such as flashd rework A1B2C3D4E5F6 --reason 'broker moved'")
-	}
-	unit, err := unitID(c.Args().First())
+	ask, err := reworkRequest(c)
 	if err != nil {
 		return err
 	}
-	r := jobs.Rework{Unit: unit, Reason: c.String("reason"), By: c.String("by"), Reflash: c.Bool("reflash")}
-	if r.Reason == "" {
-		return usagef("a rework is recorded with its reason: add --reason TEXT")
+	station, err := dialStation(c.String("state-dir"))
+	if err != nil {
+		return err
 	}
-	if r.By == "" {
-		if r.By, err = userName(); err != nil {
+	defer station.Close()
+	switch {
+	case c.Bool("scan"):
+		return reworkScanned(c, station, ask)
+	case c.IsSet("slot"):
+		return reworkOne(c, station, ask)
+	}
+	for _, unit := range c.Args().Slice() {
+		if ask.Unit, err = unitID(unit); err != nil {
+			return err
+		}
+		if err := reworkOne(c, station, ask); err != nil {
 			return err
 		}
 	}
-	allowed, err := allowRework(c.Context, c.String("state-dir"), r)
-	if err != nil {
-		return reworkError(unit, err)
-	}
-	what := "its NVS partition"
-	if allowed.Reflash {
-		what = "its firmware and its NVS partition"
-	}
-	fmt.Fprintf(c.App.Writer, "Unit %s: %s will be written again (allowed by %s). Put it into a slot.\n", unit, what, allowed.By)
 	return nil
 }
 
-func userName() (string, error) {
-	u, err := user.Current()
-	if err != nil {
-		return "", withHint(exitUsage, fmt.Errorf("who allows the rework is not known: %w", err), "Add --by NAME.")
+// reworkRequest reads the command line; the unit may be missing.
+func reworkRequest(c *cli.Context) (q web.ReworkRequest, err error) {
+	ways := 0
+	for _, named := range []bool{c.NArg() > 0, c.IsSet("slot"), c.Bool("scan")} {
+		if named {
+			ways++
+		}
 	}
-	return u.Username, nil
+	if ways != 1 {
+		return q, usagef("say which unit: flashd rework A1B2C3D4E5F6, or --slot NAME, or --scan")
+	}
+	q = web.ReworkRequest{
+		Slot: c.String("slot"), Reflash: c.Bool("reflash"), KeepAll: c.Bool("keep-all"), NewCredentials: c.Bool("new-credentials"),
+		Expires: c.String("expires"),
+	}
+	if q.Set, err = nvsSettings(c.StringSlice("set")); err != nil {
+		return q, err
+	}
+	q.Reason, q.By, err = reasonAndName(c)
+	return q, err
 }
 
-// allowRework tells the daemon if one runs, and writes it into the store if
-// none does.
-func allowRework(ctx context.Context, stateDir string, r jobs.Rework) (jobs.Rework, error) {
-	client, err := web.Dial(stateDir)
-	if err == nil {
-		defer client.Close()
-		return client.Rework(ctx, r)
+// nvsSettings reads KEY=VALUE as often as it was given.
+func nvsSettings(args []string) (map[string]string, error) {
+	set := map[string]string{}
+	for _, arg := range args {
+		name, value, ok := strings.Cut(arg, "=")
+		if !ok {
+			return nil, usagef("--set: want KEY=VALUE") // without the text: it may be a secret that was meant for elsewhere
+		}
+		if _, twice := set[name]; twice {
+			return nil, usagef("--set: key %.60q is set twice", name)
+		}
+		if err := jobs.CheckSetting(name, value); err != nil {
+			return nil, usagef("--set: %w", err)
+		}
+		set[name] = value
 	}
-	if !errors.Is(err, web.ErrNoDaemon) {
-		return jobs.Rework{}, err
-	}
-	store, err := openExisting(stateDir)
-	if err != nil {
-		return jobs.Rework{}, err
-	}
-	allowed, err := store.AllowRework(r)
-	return allowed, errors.Join(err, store.Close())
+	return set, nil
 }
 
-// openExisting opens the store for writing, but makes none.
-func openExisting(stateDir string) (*jobs.Store, error) {
-	probe, err := jobs.OpenReadOnly(storePath(stateDir))
-	if err != nil {
-		return nil, storeError(stateDir, err)
+func reasonAndName(c *cli.Context) (reason, name string, err error) {
+	reason, name = c.String("reason"), c.String("by")
+	if strings.TrimSpace(reason) == "" {
+		return "", "", usagef("a rework is recorded with its reason: add --reason TEXT")
 	}
-	if err := probe.Close(); err != nil {
-		return nil, err
+	if name == "" {
+		u, err := user.Current()
+		if err != nil {
+			return "", "", withHint(exitUsage, fmt.Errorf("who allows the rework is not known: %w", err), "Add --by NAME.")
+		}
+		name = u.Username
 	}
-	store, err := jobs.Open(storePath(stateDir))
-	if err != nil {
-		return nil, storeError(stateDir, err)
-	}
-	return store, nil
+	return reason, name, nil
 }
 
-func reworkError(unit string, err error) error {
+// reworkScanned takes units as they are scanned. One that cannot be reworked does
+// not keep the next from it.
+func reworkScanned(c *cli.Context, station reworker, ask web.ReworkRequest) error {
+	failed := 0
+	for lines := linesOf(c.Context, c.App.Reader); ; {
+		select {
+		case line, more := <-lines:
+			if !more && failed > 0 {
+				return fmt.Errorf("%d of the units that were scanned cannot be reworked", failed)
+			}
+			if !more {
+				return nil
+			}
+			if err := reworkLabel(c, station, ask, line); err != nil {
+				failed++
+				report(c.App.ErrWriter, err)
+			}
+		case <-c.Done():
+			return c.Err()
+		}
+	}
+}
+
+// reworkLabel takes what is on a unit's label: its device ID, as its firmware
+// prints it, too.
+func reworkLabel(c *cli.Context, station reworker, ask web.ReworkRequest, label string) (err error) {
+	label = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(label), "Device ID:"))
+	if label == "" {
+		return nil
+	}
+	if ask.Unit, err = unitID(label); err != nil {
+		return err
+	}
+	return reworkOne(c, station, ask)
+}
+
+func reworkOne(c *cli.Context, station reworker, ask web.ReworkRequest) error {
+	allowed, err := station.Rework(c.Context, ask)
+	if err != nil {
+		return reworkError(err)
+	}
+	what := "its NVS partition is renewed"
+	if allowed.Reflash {
+		what = "everything is written again"
+	}
+	when := "when it is next put into a slot"
 	switch {
+	case allowed.InSlot != "":
+		when = "now, in slot " + allowed.InSlot
+	case !allowed.Expires.IsZero():
+		when += ", until " + allowed.Expires.Local().Format("2 January 15:04")
+	}
+	fmt.Fprintf(c.App.Writer, "Unit %s: %s %s (rework %d, allowed by %s).\n", allowed.Unit, what, when, allowed.ID, allowed.By)
+	return nil
+}
+
+// reworkError chooses the exit code, and what to do, for what a daemon or the
+// record said.
+func reworkError(err error) error {
+	if e, ok := errors.AsType[*web.Error](err); ok {
+		codes := map[int]int{http.StatusBadRequest: exitUsage, http.StatusNotFound: exitNoUnit, http.StatusConflict: exitRefused}
+		return withHint(cmp.Or(codes[e.Status], exitFailure), err, e.Hint)
+	}
+	switch {
+	case errors.Is(err, jobs.ErrBadRework):
+		return usagef("%w", err)
 	case errors.Is(err, jobs.ErrNoUnit):
-		return withHint(exitNoUnit, fmt.Errorf("unit %s has never been on this station", unit), "flashd units lists those that have.")
-	case errors.Is(err, jobs.ErrNotPassed):
-		return withHint(exitRefused, fmt.Errorf("unit %s has not passed, so it needs no rework", unit), "Put it into a slot.")
+		return withHint(exitNoUnit, err, "flashd units lists those that have been on this station.")
+	case errors.Is(err, jobs.ErrNoRework):
+		return withHint(exitNoUnit, err, "flashd rework list --all lists those that there were.")
+	case errors.Is(err, jobs.ErrNotPassed), errors.Is(err, jobs.ErrReworkOver):
+		return withHint(exitRefused, err, "")
 	default:
 		return err
 	}

@@ -35,7 +35,7 @@ var unitColumns = []string{"unit", "chip", "passed", "release", "first_pass", "a
 
 func unitRow(u jobs.Unit) []string {
 	rework := ""
-	if u.Rework != nil {
+	if u.Rework != nil && u.Rework.State(time.Now()) == jobs.ReworkArmed {
 		rework = "allowed by " + u.Rework.By
 	}
 	return []string{

@@ -22,6 +22,9 @@ const templateName = "nvs.csv"
 // defaultNamespace is where the gateway firmware looks for its credentials.
 const defaultNamespace = "gateway"
 
+// provisionedKey is the flag by which the gateway firmware knows that it has them.
+const provisionedKey = "provisioned"
+
 // defaultTemplate is for a build that brings none.
 const defaultTemplate = `key,type,encoding,value
 gateway,namespace,,
@@ -68,14 +71,20 @@ var samples = [2]Values{
 // template is the content of an NVS partition with placeholders, in
 // Espressif's CSV columns.
 type template struct {
-	text []byte
-	uses []string // placeholders, in the order of Placeholders
+	text      []byte
+	namespace string             // of the credentials
+	sample    []nvsgen.Entry     // what an imagined unit would get
+	uses      []string           // placeholders, in the order of Placeholders
+	personal  map[keyID][]string // the keys whose values have placeholders, with these
 }
+
+// keyID names a key of NVS.
+type keyID struct{ namespace, key string }
 
 // newTemplate checks that text makes a partition of size bytes that provisions
 // a unit: user, password and flag in that namespace.
 func newTemplate(text []byte, namespace string, size int) (*template, error) {
-	t := &template{text: text}
+	t := &template{text: text, namespace: namespace, personal: map[keyID][]string{}}
 	var units [2][]nvsgen.Entry
 	for i, values := range samples {
 		var err error
@@ -86,14 +95,38 @@ func newTemplate(text []byte, namespace string, size int) (*template, error) {
 			return nil, fmt.Errorf("it makes no NVS partition of %d bytes: %w", size, err)
 		}
 	}
+	t.sample = units[0]
 	for _, name := range Placeholders {
 		without := maps.Clone(samples[0])
 		delete(without, name)
 		if _, err := t.entries(without); err != nil {
 			t.uses = append(t.uses, name)
+			if err := t.findUses(name); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return t, checkProvisions(namespace, units)
+}
+
+// findUses finds the keys that a placeholder has a part in: those whose values
+// change with it.
+func (t *template) findUses(placeholder string) error {
+	other := maps.Clone(samples[0])
+	value := []byte(other[placeholder])
+	value[len(value)-1] = '1' // no sample ends so; a number stays one
+	other[placeholder] = string(value)
+	entries, err := t.entries(other)
+	if err != nil {
+		return err
+	}
+	for i, e := range entries {
+		if !e.Equal(t.sample[i]) {
+			id := keyID{e.Namespace, e.Key}
+			t.personal[id] = append(t.personal[id], placeholder)
+		}
+	}
+	return nil
 }
 
 // entries fills in the values and reads the rows. Placeholders are replaced
@@ -160,7 +193,7 @@ func checkProvisions(namespace string, units [2][]nvsgen.Entry) error {
 	if user := find(units[0], namespace, "mqtt_user").(nvsgen.Text); strings.Contains(string(user), samples[0][MQTTPass]) {
 		return fmt.Errorf("it sets %s/mqtt_user to the unit's password: use ${%s}", namespace, MQTTUser)
 	}
-	if find(units[0], namespace, "provisioned") != nvsgen.Uint8(1) {
+	if find(units[0], namespace, provisionedKey) != nvsgen.Uint8(1) {
 		return fmt.Errorf("it does not set %s/provisioned to 1: add a row provisioned,data,u8,1 to namespace %[1]s", namespace)
 	}
 	return nil

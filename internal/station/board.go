@@ -97,6 +97,11 @@ func (b *board) say(s Slot, message, advice string) {
 	b.slot(s, func(v *SlotView) { v.Message, v.Advice = message, advice })
 }
 
+// rework shows that the unit in a slot is to be reworked, or how it is.
+func (b *board) rework(path string, how Reworking) {
+	b.slot(Slot{Path: path}, func(v *SlotView) { v.Rework = how })
+}
+
 // end shows how an attempt ended, until the unit is taken out.
 func (b *board) end(s Slot, state SlotState, message, advice string) {
 	b.slot(s, func(v *SlotView) {
@@ -111,6 +116,8 @@ func (b *board) finished(r jobs.Attempt) {
 	switch {
 	case r.Failure != nil:
 		message, advice = r.Failure.Text, r.Failure.Hint
+	case r.Verdict == jobs.ReworkNVS:
+		message = "The board is reworked; its firmware was not touched."
 	case !r.BootChecked:
 		message = "The board is provisioned; it was not watched as it started."
 	}

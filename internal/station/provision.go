@@ -149,6 +149,12 @@ func (a *attempt) ledger(context.Context) error {
 		return &fault{kindBusy, fmt.Errorf("unit %s is being worked on in slot %s", a.dev.MAC().DeviceID(), a.decision.Other.Slot)}
 	}
 	a.errand.send(a.decision.Unit.ID)
+	switch a.decision.Verdict {
+	case jobs.ReworkNVS:
+		a.board.rework(a.slot.Path, ReworkNVS)
+	case jobs.ReworkAll:
+		a.board.rework(a.slot.Path, ReworkAll)
+	}
 	return nil
 }
 

@@ -2,22 +2,56 @@ package station
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 
+	"hoptech.co.nz/flashd/internal/firmware"
 	"hoptech.co.nz/flashd/jobs"
 )
 
 // AllowRework records that a unit may be provisioned again. A unit that sits
-// in its slot, done or refused, is begun at once; any other when it is put in.
+// in its slot is begun at once, or when the attempt under way has ended; any
+// other when it is put in.
 func (s *Station) AllowRework(_ context.Context, r jobs.Rework) (jobs.Rework, error) {
+	if err := s.Release.CheckSettings(settingsOf(r.Set)); err != nil {
+		return r, fmt.Errorf("rework of %.40s: %w: %w", r.Unit, jobs.ErrBadRework, err)
+	}
 	allowed, err := s.Store.AllowRework(r)
 	if err != nil {
 		return allowed, err
 	}
-	s.Log.Info("rework allowed", "unit", allowed.Unit, "by", allowed.By, "reason", allowed.Reason, "reflash", allowed.Reflash)
+	s.Log.Info("rework allowed", "rework", allowed.ID, "unit", allowed.Unit, "by", allowed.By, "reason", allowed.Reason,
+		"reflash", allowed.Reflash, "keep_all", allowed.KeepAll, "new_credentials", allowed.NewCredentials, "set", allowed.Set, "expires", allowed.Expires)
 	for _, slot := range s.View().Slots {
-		if slot.Unit == allowed.Unit && (slot.State == Passed || slot.State == Refused) {
+		if slot.Unit == allowed.Unit {
+			s.board.rework(slot.Path, ReworkArmed)
 			s.slots.retry(slot.Path)
 		}
 	}
 	return allowed, nil
+}
+
+// settingsOf returns the keys that a rework sets, in the order of their names.
+func settingsOf(set map[string]string) (settings []firmware.Setting) {
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		namespace, key, encoding := jobs.SplitSetting(name)
+		settings = append(settings, firmware.Setting{Namespace: namespace, Key: key, Encoding: encoding, Value: set[name]})
+	}
+	return settings
+}
+
+// CancelRework disarms a rework that no attempt is carrying out.
+func (s *Station) CancelRework(_ context.Context, id uint64, by, reason string) (jobs.Rework, error) {
+	cancelled, err := s.Store.CancelRework(id, by, reason)
+	if err != nil {
+		return cancelled, err
+	}
+	s.Log.Info("rework cancelled", "rework", id, "unit", cancelled.Unit, "by", by, "reason", cancelled.CancelReason)
+	for _, slot := range s.View().Slots {
+		if slot.Unit == cancelled.Unit && slot.Rework == ReworkArmed {
+			s.board.rework(slot.Path, "")
+		}
+	}
+	return cancelled, nil
 }

@@ -29,6 +29,16 @@ const (
 	Refused SlotState = "refused" // already done, or the same unit is in another slot
 )
 
+// Reworking is what a tile says of a rework; "" where there is none.
+type Reworking string
+
+// What can be said of a rework.
+const (
+	ReworkArmed Reworking = "armed" // allowed, and begun as soon as it can be
+	ReworkNVS   Reworking = "nvs"   // under way or done: the NVS partition only
+	ReworkAll   Reworking = "all"   // under way or done: everything
+)
+
 // SlotView is one slot at one moment.
 type SlotView struct {
 	Name     string    `json:"name"`               // as written beside the slot: "1", "left-2"
@@ -42,6 +52,7 @@ type SlotView struct {
 	Progress float64   `json:"progress"`           // while working: share of the whole attempt done, 0 to 1
 	Message  string    `json:"message,omitempty"`  // what happened, or what is waited for, in one sentence
 	Advice   string    `json:"advice,omitempty"`   // the one thing to do next, in plain words
+	Rework   Reworking `json:"rework,omitempty"`   // of the unit that is there
 	LastUnit string    `json:"lastUnit,omitempty"` // device ID of the unit that was here before, once it is gone
 	LastWord SlotState `json:"lastWord,omitempty"` // and how it ended
 }

@@ -54,7 +54,11 @@ func failStore(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, jobs.ErrNoUnit):
 		fail(w, http.StatusNotFound, err.Error(), "flashd units lists those that the station has seen.")
-	case errors.Is(err, jobs.ErrNotPassed):
+	case errors.Is(err, jobs.ErrNoRework):
+		fail(w, http.StatusNotFound, err.Error(), "flashd rework list --all lists those that there were.")
+	case errors.Is(err, jobs.ErrBadRework):
+		fail(w, http.StatusBadRequest, err.Error(), "")
+	case errors.Is(err, jobs.ErrNotPassed), errors.Is(err, jobs.ErrReworkOver), errors.Is(err, jobs.ErrReworkBegun):
 		fail(w, http.StatusConflict, err.Error(), "")
 	default:
 		fail(w, http.StatusInternalServerError, err.Error(), "")

@@ -11,13 +11,14 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"hoptech.co.nz/flashd/internal/station"
 	"hoptech.co.nz/flashd/jobs"
 )
 
-// Client talks to the flashd that runs on a state directory. Its errors are
-// those of the jobs package where there is one: ErrNoUnit, ErrNotPassed.
+// Client talks to the flashd that runs on a state directory. What flashd refuses
+// is an *Error; one with status 404 also is jobs.ErrNoUnit.
 type Client struct {
 	http *http.Client
 }
@@ -63,18 +64,38 @@ func (c *Client) Attempts(ctx context.Context, f jobs.Filter) iter.Seq2[jobs.Att
 }
 
 // Rework allows a unit to be provisioned again, as jobs.Store.AllowRework does.
-func (c *Client) Rework(ctx context.Context, r jobs.Rework) (allowed jobs.Rework, err error) {
-	body, err := json.Marshal(reworkRequest{Unit: r.Unit, Reason: r.Reason, By: r.By, Reflash: r.Reflash})
-	if err != nil {
-		return allowed, err
+func (c *Client) Rework(ctx context.Context, q ReworkRequest) (allowed ReworkAnswer, err error) {
+	err = c.post(ctx, "rework", q, &allowed)
+	return allowed, err
+}
+
+// Reworks yields the reworks of a unit, or of all units if unit is empty, in the
+// order in which they were allowed; with open those that are armed only.
+func (c *Client) Reworks(ctx context.Context, unit string, open bool) iter.Seq2[jobs.Rework, error] {
+	q := url.Values{qOpen: {strconv.FormatBool(open)}}
+	if unit != "" {
+		q.Set(qUnit, unit)
 	}
-	resp, err := c.do(ctx, http.MethodPost, "rework", bytes.NewReader(body))
+	return list[jobs.Rework](ctx, c, "reworks?"+q.Encode())
+}
+
+// CancelRework disarms a rework, as jobs.Store.CancelRework does.
+func (c *Client) CancelRework(ctx context.Context, id uint64, by, reason string) (r jobs.Rework, err error) {
+	err = c.post(ctx, fmt.Sprintf("reworks/%d/cancel", id), cancelRequest{Reason: reason, By: by}, &r)
+	return r, err
+}
+
+func (c *Client) post(ctx context.Context, path string, body, into any) error {
+	data, err := json.Marshal(body)
 	if err != nil {
-		return allowed, err
+		return err
+	}
+	resp, err := c.do(ctx, http.MethodPost, path, bytes.NewReader(data))
+	if err != nil {
+		return err
 	}
 	defer resp.Body.Close()
-	err = decode(resp.Body, &allowed)
-	return allowed, err
+	return decode(resp.Body, into)
 }
 
 func (c *Client) get(ctx context.Context, path string, into any) error {
@@ -110,10 +131,9 @@ func (c *Client) do(ctx context.Context, method, path string, body io.Reader) (*
 	return nil, e
 }
 
-// Is makes an answer equal to the error of the jobs package that it stands for.
+// Is makes the answer for a unit that is not known equal to the store's error.
 func (e *Error) Is(target error) bool {
-	return e.Status == http.StatusNotFound && target == jobs.ErrNoUnit ||
-		e.Status == http.StatusConflict && target == jobs.ErrNotPassed
+	return e.Status == http.StatusNotFound && target == jobs.ErrNoUnit
 }
 
 // withoutURL drops an address that means nothing to people.

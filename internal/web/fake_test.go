@@ -49,6 +49,10 @@ func (f *fakeStation) AllowRework(_ context.Context, r jobs.Rework) (jobs.Rework
 	return f.store.AllowRework(r)
 }
 
+func (f *fakeStation) CancelRework(_ context.Context, id uint64, by, reason string) (jobs.Rework, error) {
+	return f.store.CancelRework(id, by, reason)
+}
+
 const (
 	passedUnit = "A1B2C3D4E5F6"
 	failedUnit = "A1B2C3D4E5F7"

@@ -22,6 +22,8 @@ type Source interface {
 	Ready() error
 	// AllowRework records that a unit may be provisioned again.
 	AllowRework(ctx context.Context, r jobs.Rework) (jobs.Rework, error)
+	// CancelRework disarms a rework.
+	CancelRework(ctx context.Context, id uint64, by, reason string) (jobs.Rework, error)
 }
 
 // Config is what the handlers need. Every field is required but those that say otherwise.
@@ -39,13 +41,13 @@ type Config struct {
 // NewHandler returns the handler for TCP: it can only be looked at.
 func NewHandler(cfg Config) http.Handler {
 	s := newServer(cfg)
-	return patient(secure(onlyHosts(cfg.Listen, s.routes(s.reworkElsewhere))))
+	return patient(secure(onlyHosts(cfg.Listen, s.routes(notOverTheNetwork))))
 }
 
-// NewControl returns the handler for the unix socket: the same, and rework.
+// NewControl returns the handler for the unix socket: the same, and changes.
 func NewControl(cfg Config) http.Handler {
 	s := newServer(cfg)
-	return patient(secure(s.routes(s.rework)))
+	return patient(secure(s.routes(func(change http.HandlerFunc) http.HandlerFunc { return change })))
 }
 
 type server struct {
@@ -57,7 +59,8 @@ func newServer(cfg Config) *server {
 	return &server{Config: cfg, watchers: make(chan struct{}, maxWatchers)}
 }
 
-func (s *server) routes(rework http.HandlerFunc) http.Handler {
+// routes lets requests that change something pass through guard.
+func (s *server) routes(guard func(change http.HandlerFunc) http.HandlerFunc) http.Handler {
 	mux := http.NewServeMux()
 	get := func(path string, h http.Handler) { mux.Handle(path, onlyMethods(h, http.MethodGet, http.MethodHead)) }
 	for path, a := range assets {
@@ -72,7 +75,9 @@ func (s *server) routes(rework http.HandlerFunc) http.Handler {
 	get("/metrics", promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	get("/healthz", http.HandlerFunc(healthy))
 	get("/readyz", http.HandlerFunc(s.ready))
-	mux.Handle("/api/v1/rework", onlyMethods(rework, http.MethodPost))
+	get("/api/v1/reworks", http.HandlerFunc(s.reworks))
+	mux.Handle("/api/v1/rework", onlyMethods(guard(s.rework), http.MethodPost))
+	mux.Handle("/api/v1/reworks/{id}/cancel", onlyMethods(guard(s.cancelRework), http.MethodPost))
 	mux.HandleFunc("/", noSuchPage)
 	return mux
 }

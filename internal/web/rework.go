@@ -1,65 +1,200 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"mime"
 	"net/http"
-	"strings"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
 
+	"hoptech.co.nz/flashd/internal/station"
 	"hoptech.co.nz/flashd/jobs"
 )
 
-// maxBody is far more than a reason takes, in bytes.
-const maxBody = 16 << 10
+// maxBody is more than the longest rework takes, in bytes.
+const maxBody = 64 << 10
 
-// reworkRequest is the body of POST /api/v1/rework.
-type reworkRequest struct {
-	Unit    string `json:"unit"`   // device ID
-	Reason  string `json:"reason"` // why
-	By      string `json:"by"`     // who allows it
-	Reflash bool   `json:"reflash,omitempty"`
+// neverExpires is how a request asks for a rework that stays armed.
+const neverExpires = "never"
+
+// ReworkRequest is the body of POST /api/v1/rework. The fields mean what those
+// of jobs.Rework do.
+type ReworkRequest struct {
+	Unit           string            `json:"unit,omitempty"` // device ID, also written as a MAC; or
+	Slot           string            `json:"slot,omitempty"` // name or path of the slot that the unit is in
+	Reason         string            `json:"reason"`
+	By             string            `json:"by"`
+	Reflash        bool              `json:"reflash,omitempty"`
+	KeepAll        bool              `json:"keepAll,omitempty"`
+	NewCredentials bool              `json:"newCredentials,omitempty"`
+	Set            map[string]string `json:"set,omitempty"`
+	Expires        string            `json:"expires,omitempty"` // how long it is armed: "30m", or "never"; jobs.DefaultExpiry if empty
+}
+
+// ReworkAnswer is the answer to it.
+type ReworkAnswer struct {
+	jobs.Rework
+	InSlot string `json:"inSlot,omitempty"` // the slot that the unit is in now, so that it is begun at once
+}
+
+// Rework is what the request asks for, with its unit named by its ID.
+func (q ReworkRequest) Rework(now time.Time) (r jobs.Rework, err error) {
+	r = jobs.Rework{
+		Slot: q.Slot, Reason: q.Reason, By: q.By, Allowed: now,
+		Reflash: q.Reflash, KeepAll: q.KeepAll, NewCredentials: q.NewCredentials, Set: q.Set,
+	}
+	if r.Unit, err = unitID(q.Unit); err != nil {
+		return r, err
+	}
+	if q.Expires == neverExpires {
+		return r, nil
+	}
+	armed, err := time.ParseDuration(cmp.Or(q.Expires, jobs.DefaultExpiry.String()))
+	if err != nil || armed <= 0 {
+		return r, fmt.Errorf("expires %.40q: want how long the rework is armed, such as 30m or 8h, or %s", q.Expires, neverExpires)
+	}
+	r.Expires = now.Add(armed)
+	return r, nil
 }
 
 func (s *server) rework(w http.ResponseWriter, r *http.Request) {
-	req, err := readRework(w, r)
-	if err != nil {
-		fail(w, http.StatusBadRequest, err.Error(), `Send {"unit": ..., "reason": ..., "by": ..., "reflash": false} as application/json.`)
+	var q ReworkRequest
+	if err := readJSON(w, r, &q); err != nil {
+		fail(w, http.StatusBadRequest, "rework: "+err.Error(), `Send {"unit": ..., "reason": ..., "by": ...} as application/json.`)
 		return
 	}
-	allowed, err := s.Source.AllowRework(r.Context(), jobs.Rework{
-		Unit: req.Unit, Reason: req.Reason, By: req.By, Reflash: req.Reflash,
-	})
+	if q.Slot != "" {
+		status, err := s.unitInSlot(&q)
+		if err != nil {
+			fail(w, status, "rework: "+err.Error(), "Put the unit into the slot first, or name it by its device ID.")
+			return
+		}
+	}
+	asked, err := q.Rework(time.Now())
+	if err != nil {
+		fail(w, http.StatusBadRequest, "rework: "+err.Error(), "")
+		return
+	}
+	allowed, err := s.Source.AllowRework(r.Context(), asked)
 	if err != nil {
 		failStore(w, err)
 		return
 	}
-	answer(w, http.StatusCreated, allowed)
+	answer(w, http.StatusCreated, ReworkAnswer{allowed, s.slotOf(allowed.Unit)})
 }
 
-func readRework(w http.ResponseWriter, r *http.Request) (req reworkRequest, err error) {
+// unitInSlot fills in the unit of a request that names a slot, else returns the
+// status of the answer.
+func (s *server) unitInSlot(q *ReworkRequest) (status int, err error) {
+	slots := s.Source.View().Slots
+	i := slices.IndexFunc(slots, func(v station.SlotView) bool { return v.Name == q.Slot || v.Path == q.Slot })
+	switch {
+	case q.Unit != "":
+		return http.StatusBadRequest, errors.New("name either the unit or the slot that it is in")
+	case i < 0:
+		return http.StatusNotFound, fmt.Errorf("there is no slot %.40q", q.Slot)
+	case slots[i].State == station.Empty:
+		return http.StatusConflict, fmt.Errorf("slot %s is empty", slots[i].Name)
+	case slots[i].Unit == "":
+		return http.StatusConflict, fmt.Errorf("the unit in slot %s is not known yet", slots[i].Name)
+	}
+	q.Unit, q.Slot = slots[i].Unit, slots[i].Name
+	return 0, nil
+}
+
+// slotOf is the slot that a unit is in, "" if it is in none.
+func (s *server) slotOf(unit string) string {
+	for _, v := range s.Source.View().Slots {
+		if v.Unit == unit {
+			return v.Name
+		}
+	}
+	return ""
+}
+
+// cancelRequest is the body of POST /api/v1/reworks/{id}/cancel.
+type cancelRequest struct {
+	Reason string `json:"reason"`
+	By     string `json:"by"`
+}
+
+func (s *server) cancelRework(w http.ResponseWriter, r *http.Request) {
+	id, err := strconv.ParseUint(r.PathValue("id"), 10, 64)
+	if err != nil {
+		fail(w, http.StatusBadRequest, fmt.Sprintf("rework %.40q: want its number", r.PathValue("id")), "")
+		return
+	}
+	var q cancelRequest
+	if err := readJSON(w, r, &q); err != nil {
+		fail(w, http.StatusBadRequest, "cancel rework: "+err.Error(), `Send {"reason": ..., "by": ...} as application/json.`)
+		return
+	}
+	cancelled, err := s.Source.CancelRework(r.Context(), id, q.By, q.Reason)
+	if err != nil {
+		failStore(w, err)
+		return
+	}
+	answer(w, http.StatusOK, cancelled)
+}
+
+// readJSON reads a body that is one object without fields that nobody knows.
+func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
-		return req, fmt.Errorf("rework: the body has the type %.40q", kind)
+		return fmt.Errorf("the body has the type %.40q", kind)
 	}
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&req); err != nil {
-		return req, fmt.Errorf("rework: %w", err)
+	if err := d.Decode(into); err != nil {
+		return err
 	}
-	if req.Unit, err = unitID(req.Unit); err != nil {
-		return req, fmt.Errorf("rework: %w", err)
+	if d.More() {
+		return errors.New("something follows the object")
 	}
-	if strings.TrimSpace(req.Reason) == "" {
-		return req, fmt.Errorf("rework of %s: a reason is required", req.Unit)
-	}
-	if strings.TrimSpace(req.By) == "" {
-		return req, fmt.Errorf("rework of %s: the name of who allows it is required", req.Unit)
-	}
-	return req, nil
+	return nil
 }
 
-// reworkElsewhere answers on TCP, where anybody may ask.
-func (s *server) reworkElsewhere(w http.ResponseWriter, _ *http.Request) {
-	fail(w, http.StatusForbidden, "a rework cannot be allowed over the network",
-		"On the station itself, use flashd rework UNIT --reason TEXT.")
+// reworks lists reworks, in the order in which they were allowed.
+func (s *server) reworks(w http.ResponseWriter, r *http.Request) {
+	unit, open, err := reworkFilter(r.URL.Query())
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error(), "")
+		return
+	}
+	all := s.Store.Reworks(unit)
+	if open {
+		all = jobs.Armed(all, time.Now())
+	}
+	answerList(w, all)
+}
+
+func reworkFilter(q url.Values) (unit string, open bool, err error) {
+	for name := range q {
+		if name != qUnit && name != qOpen {
+			return "", false, fmt.Errorf("no filter %.40q: there are %s, %s", name, qUnit, qOpen)
+		}
+	}
+	if v := q.Get(qUnit); v != "" {
+		if unit, err = unitID(v); err != nil {
+			return "", false, err
+		}
+	}
+	if v := q.Get(qOpen); v != "" {
+		if open, err = strconv.ParseBool(v); err != nil {
+			return "", false, fmt.Errorf("%s %.40q: want true or false", qOpen, v)
+		}
+	}
+	return unit, open, nil
+}
+
+// notOverTheNetwork answers on TCP, where anybody may ask.
+func notOverTheNetwork(http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		fail(w, http.StatusForbidden, "a rework cannot be allowed or cancelled over the network",
+			"On the station itself, use flashd rework UNIT --reason TEXT.")
+	}
 }

@@ -83,48 +83,6 @@ func TestClientReads(t *testing.T) {
 	}
 }
 
-func TestClientReworks(t *testing.T) {
-	f, cfg := newFake(t)
-	c := serveUnix(t, t.TempDir(), NewControl(cfg))
-	got, err := c.Rework(t.Context(), jobs.Rework{Unit: passedUnit, Reason: "the broker moved", By: "Ann", Reflash: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	u, err := f.store.Unit(passedUnit)
-	if err != nil || u.Rework == nil {
-		t.Fatalf("unit: %+v, %v", u, err)
-	}
-	if diff := cmp.Diff(*u.Rework, got); diff != "" {
-		t.Errorf("rework (-stored +answered):\n%s", diff)
-	}
-	if got.Reason != "the broker moved" || got.By != "Ann" || !got.Reflash {
-		t.Errorf("rework %+v", got)
-	}
-	for _, bad := range []struct {
-		rework jobs.Rework
-		is     error
-		says   string
-	}{
-		{jobs.Rework{Unit: freshUnit, Reason: "x", By: "y"}, jobs.ErrNoUnit, freshUnit},
-		{jobs.Rework{Unit: failedUnit, Reason: "x", By: "y"}, jobs.ErrNotPassed, failedUnit},
-		{jobs.Rework{Unit: "x", Reason: "x", By: "y"}, nil, "12 hex digits"},
-		{jobs.Rework{Unit: passedUnit, Reason: " ", By: "y"}, nil, "a reason is required"},
-		{jobs.Rework{Unit: passedUnit, Reason: "x"}, nil, "who allows it"},
-		{jobs.Rework{Unit: passedUnit, Reason: strings.Repeat("x", maxBody), By: "y"}, nil, "too large"},
-	} {
-		_, err := c.Rework(t.Context(), bad.rework)
-		if err == nil || !strings.Contains(err.Error(), bad.says) {
-			t.Errorf("%s: %v, want %q in it", bad.rework.Unit, err, bad.says)
-		}
-		if bad.is != nil && !errors.Is(err, bad.is) {
-			t.Errorf("%s: %v is not %v", bad.rework.Unit, err, bad.is)
-		}
-		if bad.is == nil && (errors.Is(err, jobs.ErrNoUnit) || errors.Is(err, jobs.ErrNotPassed)) {
-			t.Errorf("%s: %v is an error of the store", bad.rework.Unit, err)
-		}
-	}
-}
-
 func TestClientNoUnit(t *testing.T) {
 	_, cfg := newFake(t)
 	c := serveUnix(t, t.TempDir(), NewControl(cfg))
