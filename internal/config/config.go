@@ -26,6 +26,7 @@ type Config struct {
 	BootCheck   BootCheck   `yaml:"boot_check"`  //
 	Credentials Credentials `yaml:"credentials"` //
 	NVS         NVS         `yaml:"nvs"`         //
+	Hooks       Hooks       `yaml:"hooks"`       //
 	Log         Log         `yaml:"log"`         //
 	MaxRetries  int         `yaml:"max_retries"` // how often an attempt that the rig spoilt is begun again by itself
 }
@@ -118,6 +119,7 @@ func Default() *Config {
 		Flasher:     Flasher{Baud: 921600, Stub: true},
 		BootCheck:   BootCheck{Enabled: true, Timeout: 15 * time.Second},
 		Credentials: Credentials{Server: Server{Timeout: 10 * time.Second}},
+		Hooks:       Hooks{Timeout: 10 * time.Second},
 		Log:         Log{Format: "text", Level: "info"},
 		MaxRetries:  2,
 	}

@@ -81,6 +81,17 @@ credentials:
   derive: {salt_file: /s, salt_env: S, mqtt_host: mqtt.example.com, mqtt_port: 8883}
   csv: {file: /f}
 nvs: {key_escrow_dir: /k}
+hooks:
+  attach: [/bin/lamp, yellow]
+  pass:
+    - /bin/label
+    - 007
+    - ""
+  fail: [/f]
+  error: [/e]
+  refused: [/r]
+  detach: [/d]
+  timeout: 3s
 log: {format: json, level: debug}
 max_retries: 0
 `)
@@ -97,6 +108,11 @@ max_retries: 0
 			CSV:    config.CSV{File: "/f"},
 		},
 		NVS: config.NVS{KeyEscrowDir: "/k"},
+		Hooks: config.Hooks{
+			Attach: config.Command{"/bin/lamp", "yellow"}, Pass: config.Command{"/bin/label", "007", ""},
+			Fail: config.Command{"/f"}, Error: config.Command{"/e"}, Refused: config.Command{"/r"}, Detach: config.Command{"/d"},
+			Timeout: 3 * time.Second,
+		},
 		Log: config.Log{Format: "json", Level: "debug"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -114,14 +130,15 @@ credentials:
   derive: {salt_file: salt}
   csv: {file: units.csv}
 nvs: {key_escrow_dir: keys}
+hooks: {pass: [bin/label, bin/label]}
 `)
 	dir := filepath.Dir(path)
 	c, err := config.Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []string{c.StateDir, c.ImagesDir, c.Credentials.Server.TokenFile, c.Credentials.Server.CAFile, c.Credentials.Derive.SaltFile, c.Credentials.CSV.File, c.NVS.KeyEscrowDir}
-	want := []string{dir + "/state", filepath.Dir(dir) + "/images", dir + "/secrets/token", dir + "/ca.pem", dir + "/salt", dir + "/units.csv", dir + "/keys"}
+	got := []string{c.StateDir, c.ImagesDir, c.Credentials.Server.TokenFile, c.Credentials.Server.CAFile, c.Credentials.Derive.SaltFile, c.Credentials.CSV.File, c.NVS.KeyEscrowDir, c.Hooks.Pass[0], c.Hooks.Pass[1]}
+	want := []string{dir + "/state", filepath.Dir(dir) + "/images", dir + "/secrets/token", dir + "/ca.pem", dir + "/salt", dir + "/units.csv", dir + "/keys", dir + "/bin/label", "bin/label"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

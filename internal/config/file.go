@@ -40,9 +40,16 @@ func (c *Config) resolve(dir string) {
 		&c.StateDir, &c.ImagesDir, &c.Credentials.Server.TokenFile, &c.Credentials.Server.CAFile,
 		&c.Credentials.Derive.SaltFile, &c.Credentials.CSV.File, &c.NVS.KeyEscrowDir,
 	} {
-		if *p != "" && !filepath.IsAbs(*p) {
-			*p = filepath.Join(dir, *p)
-		}
+		resolve(p, dir)
+	}
+	for _, command := range c.Hooks.commands() {
+		resolve(&command[0], dir)
+	}
+}
+
+func resolve(path *string, dir string) {
+	if *path != "" && !filepath.IsAbs(*path) {
+		*path = filepath.Join(dir, *path)
 	}
 }
 
