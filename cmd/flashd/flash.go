@@ -16,7 +16,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"hoptech.co.nz/flashd/flasher"
-	"hoptech.co.nz/flashd/internal/firmware"
 	"hoptech.co.nz/flashd/internal/hotplug"
 	"hoptech.co.nz/flashd/internal/serialport"
 	"hoptech.co.nz/flashd/internal/station"
@@ -31,7 +30,8 @@ func flashCommand() *cli.Command {
 			&cli.StringFlag{Name: "port", Usage: "`PORT` of the unit: /dev/ttyACM0, socket://HOST:PORT or rfc2217://HOST:PORT (required)"},
 			&cli.IntFlag{Name: "baud", Usage: "raise a UART to that rate, in bits per second", DefaultText: "921600"},
 			&cli.BoolFlag{Name: "no-stub", Usage: "use the chip's ROM loader only"},
-			&cli.StringFlag{Name: "diff", Usage: "write only what differs from `RELEASE`, which the unit is believed to hold; one that does not is written whole"},
+			diffFlag(),
+			&cli.StringFlag{Name: "unverified", Usage: "write the release to a unit in secure download mode, too, which cannot be verified; `REASON` is why, for the record. It gets no credentials and does not pass"},
 			&cli.BoolFlag{Name: "no-boot-check", Usage: "do not wait for the unit to start and say its Device ID"},
 			logFormatFlag(),
 		},
@@ -52,11 +52,9 @@ func flash(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	var previous *firmware.Release
-	if name := c.String("diff"); name != "" {
-		if previous, err = firmware.Load(cfg.ImagesDir, name); err != nil {
-			return fmt.Errorf("--diff: %w", err)
-		}
+	previous, err := cfg.loadPrevious(release)
+	if err != nil {
+		return err
 	}
 	var once sync.Once
 	source, err := cfg.source(func(err error) {
@@ -77,7 +75,7 @@ func flash(c *cli.Context) error {
 			return serialport.Open(ctx, cfg.port)
 		},
 		Slots: []station.Slot{slot}, Flasher: cfg.flasherConfig(), BootCheck: cfg.bootCheck(), KeyEscrow: cfg.keyEscrow(),
-		Retries: cfg.MaxRetries, Grace: time.Second, Simulated: simulated(cfg.port), Log: log,
+		Unverified: cfg.unverified, Retries: cfg.MaxRetries, Grace: time.Second, Simulated: simulated(cfg.port), Log: log,
 	})
 	if err != nil {
 		return err

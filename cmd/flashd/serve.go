@@ -29,7 +29,7 @@ func serveCommand() *cli.Command {
 		Name:  "serve",
 		Usage: "run the station: flash and provision every unit that is plugged in",
 		Flags: []cli.Flag{
-			configFlag(), stateDirFlag(), imagesFlag(), releaseFlag(),
+			configFlag(), stateDirFlag(), imagesFlag(), releaseFlag(), diffFlag(),
 			&cli.StringFlag{Name: "listen", Value: config.Default().Listen, Usage: "`ADDR` of the board and the metrics"},
 			&cli.IntFlag{Name: "simulate", Usage: "run with `N` slots of simulated units instead of USB"},
 			&cli.BoolFlag{Name: "instant", Usage: "with --simulate: chips and operator take no time"},
@@ -115,6 +115,10 @@ func newLine(cfg settings, log *slog.Logger) (_ *line, err error) {
 	if err != nil {
 		return nil, err
 	}
+	previous, err := cfg.loadPrevious(release)
+	if err != nil {
+		return nil, err
+	}
 	if l.store, err = openStore(cfg.StateDir, log); err != nil {
 		return nil, err
 	}
@@ -129,7 +133,7 @@ func newLine(cfg settings, log *slog.Logger) (_ *line, err error) {
 		return nil, err
 	}
 	l.station, err = station.New(station.Config{
-		Name: cfg.Station, Version: version, Store: l.store, Release: release, Source: source,
+		Name: cfg.Station, Version: version, Store: l.store, Release: release, Previous: previous, Source: source,
 		Open: l.from.Open, ResetPort: l.from.ResetPort, Slots: l.from.Slots(), Simulated: cfg.simulate > 0,
 		Flasher: cfg.flasherConfig(), BootCheck: cfg.bootCheck(), KeyEscrow: cfg.keyEscrow(),
 		Retries: cfg.MaxRetries, Units: cfg.units, Grace: cfg.grace,

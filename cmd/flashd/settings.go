@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"os/user"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -28,15 +30,20 @@ func releaseFlag() *cli.StringFlag {
 	return &cli.StringFlag{Name: "release", Usage: "`NAME` of the release to write", DefaultText: "the only one there is"}
 }
 
+func diffFlag() *cli.StringFlag {
+	return &cli.StringFlag{Name: "diff", Usage: "write only what differs from `RELEASE`, which units are believed to hold; one that does not is written whole"}
+}
+
 // settings are the configuration with what the command line says over it.
 type settings struct {
 	*config.Config
-	port     string // flash: of the unit
-	token    string // flash: file of the bearer token
-	simulate int    // serve: slots of simulated units
-	instant  bool   // serve: simulated units take no time
-	units    int    // serve: how many to finish
-	grace    time.Duration
+	port       string // flash: of the unit
+	token      string // flash: file of the bearer token
+	unverified string // flash: who wants a unit in secure download mode written, and why
+	simulate   int    // serve: slots of simulated units
+	instant    bool   // serve: simulated units take no time
+	units      int    // serve: how many to finish
+	grace      time.Duration
 }
 
 // commonSettings reads the configuration and the flags that serve and flash
@@ -52,7 +59,7 @@ func commonSettings(c *cli.Context) (s settings, err error) {
 		}
 	}
 	for flag, setting := range map[string]*string{
-		"state-dir": &s.StateDir, "images": &s.ImagesDir, "release": &s.Release, "listen": &s.Listen, "log-format": &s.Log.Format,
+		"state-dir": &s.StateDir, "images": &s.ImagesDir, "release": &s.Release, "diff": &s.PreviousRelease, "listen": &s.Listen, "log-format": &s.Log.Format,
 	} {
 		if c.IsSet(flag) {
 			*setting = c.String(flag)
@@ -109,8 +116,25 @@ func flashSettings(c *cli.Context) (settings, error) {
 		s.Flasher.Baud = c.Int("baud")
 	}
 	s.Flasher.Stub = s.Flasher.Stub && !c.Bool("no-stub")
+	if c.IsSet("unverified") {
+		if s.unverified, err = askedBy(c.String("unverified")); err != nil {
+			return s, err
+		}
+	}
 	s.BootCheck.Enabled = s.BootCheck.Enabled && !c.Bool("no-boot-check")
 	return s, s.setCredentials(c.String("credentials"))
+}
+
+// askedBy says for the record who wants something, and why.
+func askedBy(reason string) (string, error) {
+	if strings.TrimSpace(reason) == "" {
+		return "", usagef("--unverified wants the reason, for the record")
+	}
+	u, err := user.Current()
+	if err != nil {
+		return "", fmt.Errorf("who writes an unverified unit is not known: %w", err)
+	}
+	return fmt.Sprintf("by %s: %s", u.Username, reason), nil
 }
 
 func (s settings) flasherConfig() station.FlasherConfig {
@@ -148,6 +172,27 @@ func (s settings) loadRelease() (*firmware.Release, error) {
 		return nil, err
 	}
 	return r, s.checkRelease(r)
+}
+
+// loadPrevious reads the release that units are believed to hold already, if
+// one is named.
+func (s settings) loadPrevious(r *firmware.Release) (*firmware.Release, error) {
+	switch s.PreviousRelease {
+	case "":
+		return nil, nil //nolint:nilnil // there is none, which is no error
+	case r.Name:
+		return nil, usagef("--diff %s: that is the release to write; name the one that units hold already", r.Name)
+	}
+	previous, err := firmware.Load(s.ImagesDir, s.PreviousRelease)
+	switch {
+	case errors.Is(err, firmware.ErrNotFound):
+		return nil, withHint(exitFailure, fmt.Errorf("the release that units are believed to hold: %w", err), "flashd image list shows the releases there are.")
+	case err != nil:
+		return nil, fmt.Errorf("the release that units are believed to hold: %w", err)
+	case previous.Chip != r.Chip:
+		return nil, usagef("release %s is for the %s and %s for the %s: units cannot hold the one and get the other", previous.Name, previous.Chip, r.Name, r.Chip)
+	}
+	return previous, nil
 }
 
 // checkRelease refuses what would only come to light with the first unit.

@@ -22,9 +22,7 @@ func (f *file) check(c *Config) {
 	f.folder("state_dir", c.StateDir)
 	f.folder("images_dir", c.ImagesDir)
 	f.checkListen(c.Listen)
-	if strings.ContainsAny(c.Release, `/\`) || strings.HasPrefix(c.Release, ".") {
-		f.problemAt("release", "want the name of a release, not a path; flashd image list shows them")
-	}
+	f.checkReleases(c)
 	f.checkSlots()
 	f.between("usb.max_per_hub", c.USB.MaxPerHub, 0, 255)
 	f.between("flasher.baud", c.Flasher.Baud, 9600, 5_000_000)
@@ -41,6 +39,17 @@ func (f *file) check(c *Config) {
 	f.oneOf("log.format", c.Log.Format, "text", "json")
 	f.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	slices.SortStableFunc(f.problems, func(a, b Problem) int { return a.Line - b.Line })
+}
+
+func (f *file) checkReleases(c *Config) {
+	for key, name := range map[string]string{"release": c.Release, "previous_release": c.PreviousRelease} {
+		if strings.ContainsAny(name, `/\`) || strings.HasPrefix(name, ".") {
+			f.problemAt(key, "want the name of a release, not a path; flashd image list shows them")
+		}
+	}
+	if c.PreviousRelease != "" && c.PreviousRelease == c.Release {
+		f.problemAt("previous_release", "it is the release to write; name the one that units hold already")
+	}
 }
 
 func (f *file) checkListen(listen string) {

@@ -15,20 +15,22 @@ import (
 // Config is flashd.yaml. Paths in it are absolute or relative to the folder of
 // the file; Load returns them resolved.
 type Config struct {
-	Station     string      `yaml:"station"`     // name of this station in records and on the board; default the host name
-	StateDir    string      `yaml:"state_dir"`   // where the record is kept
-	Listen      string      `yaml:"listen"`      // HOST:PORT of board, API and metrics
-	ImagesDir   string      `yaml:"images_dir"`  // where releases are
-	Release     string      `yaml:"release"`     // the release to write; "" until one is chosen
-	Slots       Slots       `yaml:"slots"`       // the fixture; empty: every board that comes is in a slot of its own
-	USB         USB         `yaml:"usb"`         //
-	Flasher     Flasher     `yaml:"flasher"`     //
-	BootCheck   BootCheck   `yaml:"boot_check"`  //
-	Credentials Credentials `yaml:"credentials"` //
-	NVS         NVS         `yaml:"nvs"`         //
-	Hooks       Hooks       `yaml:"hooks"`       //
-	Log         Log         `yaml:"log"`         //
-	MaxRetries  int         `yaml:"max_retries"` // how often an attempt that the rig spoilt is begun again by itself
+	Station   string `yaml:"station"`    // name of this station in records and on the board; default the host name
+	StateDir  string `yaml:"state_dir"`  // where the record is kept
+	Listen    string `yaml:"listen"`     // HOST:PORT of board, API and metrics
+	ImagesDir string `yaml:"images_dir"` // where releases are
+	Release   string `yaml:"release"`    // the release to write; "" until one is chosen
+	// PreviousRelease is the one that units are believed to hold; "" if nothing is known.
+	PreviousRelease string      `yaml:"previous_release"`
+	Slots           Slots       `yaml:"slots"`       // the fixture; empty: every board that comes is in a slot of its own
+	USB             USB         `yaml:"usb"`         //
+	Flasher         Flasher     `yaml:"flasher"`     //
+	BootCheck       BootCheck   `yaml:"boot_check"`  //
+	Credentials     Credentials `yaml:"credentials"` //
+	NVS             NVS         `yaml:"nvs"`         //
+	Hooks           Hooks       `yaml:"hooks"`       //
+	Log             Log         `yaml:"log"`         //
+	MaxRetries      int         `yaml:"max_retries"` // how often an attempt that the rig spoilt is begun again by itself
 }
 
 // USB says which devices are boards, and how many share a hub's bandwidth.

@@ -58,6 +58,7 @@ state_dir: /srv/flashd
 listen: "[::]:80"
 images_dir: /srv/images
 release: 1.10
+previous_release: 1.9
 slots:
   1-1.10: 1
   1-1.2: left 2
@@ -96,7 +97,7 @@ log: {format: json, level: debug}
 max_retries: 0
 `)
 	want := &config.Config{
-		Station: "7", StateDir: "/srv/flashd", Listen: "[::]:80", ImagesDir: "/srv/images", Release: "1.10",
+		Station: "7", StateDir: "/srv/flashd", Listen: "[::]:80", ImagesDir: "/srv/images", Release: "1.10", PreviousRelease: "1.9",
 		Slots:     config.Slots{{Path: "1-1.10", Name: "1"}, {Path: "1-1.2", Name: "left 2"}, {Path: "2-1", Name: "007"}},
 		USB:       config.USB{Accept: config.IDs{hotplug.ID{VID: 0x067B, PID: 0x2303}, hotplug.ID{VID: 0x0403, PID: 0x6001}}, MaxPerHub: 4},
 		Flasher:   config.Flasher{Baud: 460800},
@@ -185,6 +186,8 @@ func TestProblems(t *testing.T) {
 		{"listen", "listen: 9470\n", []string{`flashd.yaml:1:9: listen: want HOST:PORT, such as 127.0.0.1:9470`}},
 		{"listen port", "listen: localhost:94700\n", []string{`flashd.yaml:1:9: listen: want HOST:PORT, such as 127.0.0.1:9470`}},
 		{"release", "release: ../1.4\n", []string{`flashd.yaml:1:10: release: want the name of a release, not a path; flashd image list shows them`}},
+		{"older release", "previous_release: a/b\n", []string{`flashd.yaml:1:19: previous_release: want the name of a release, not a path; flashd image list shows them`}},
+		{"older release that is the same", "release: a\nprevious_release: a\n", []string{`flashd.yaml:2:19: previous_release: it is the release to write; name the one that units hold already`}},
 		{"slots", "slots: [1-1]\n", []string{`flashd.yaml:1:8: slots: want lines such as 1-1.2: left`}},
 		{"slot path", "slots:\n  /dev/ttyUSB0: left\n", []string{`flashd.yaml:2:3: slots./dev/ttyUSB0: "/dev/ttyUSB0" is no USB path; write BUS-PORT.PORT, such as 1-1.2, as flashd ports shows it`}},
 		{"slot name twice", "slots:\n  1-1: left\n  1-2: right\n  1-3: left\n", []string{`flashd.yaml:4:8: slots.1-3: the slot in line 2 is called "left" already`}},
@@ -328,7 +331,7 @@ func TestExampleUncommented(t *testing.T) {
 	if diff := cmp.Diff(want, c.Slots); diff != "" {
 		t.Error(diff)
 	}
-	if c.Release == "" || c.Credentials.Server.CAFile == "" || c.Credentials.Derive.SaltFile == "" || c.Credentials.Derive.MQTTPort == 0 || c.Credentials.CSV.File == "" || c.NVS.KeyEscrowDir == "" || len(c.USB.Accept) != 1 {
+	if c.Release == "" || c.PreviousRelease == "" || c.Credentials.Server.CAFile == "" || c.Credentials.Derive.SaltFile == "" || c.Credentials.Derive.MQTTPort == 0 || c.Credentials.CSV.File == "" || c.NVS.KeyEscrowDir == "" || len(c.USB.Accept) != 1 {
 		t.Errorf("not all there: %+v", c)
 	}
 }

@@ -26,6 +26,7 @@ type attempt struct {
 	dev      *flasher.Device
 	bound    atomic.Pointer[hotplug.Device] // what must stay in the slot; nil: it may leave and come back
 	decision jobs.Decision
+	blind    bool              // the unit tells nothing: see unverified.go
 	errand   *errand           // fetches the unit's credentials
 	own      []*flasher.Packed // what only this unit gets, packed
 	helpers  sync.WaitGroup
@@ -99,12 +100,15 @@ func (a *attempt) recordLost(err error) bool {
 	return false
 }
 
-// hangUp gives the port back.
+// hangUp gives the port back, and counts what was written.
 func (a *attempt) hangUp() {
 	a.bound.Store(nil)
 	if a.dev == nil {
 		return
 	}
+	written := a.dev.Written()
+	a.result.Written += written
+	a.metrics.wrote(int(written))
 	if err := a.dev.Close(); err != nil {
 		a.log.Debug("port does not close", "err", err)
 	}
@@ -126,7 +130,7 @@ func (a *attempt) provision(ctx context.Context) error {
 
 func (a *attempt) runPhases(ctx context.Context) error {
 	a.ended = 0
-	a.result.Verified = nil
+	a.result.Verified, a.blind = nil, false
 	for i, p := range phases {
 		if !a.needs(p) {
 			a.ended += p.share
@@ -137,11 +141,19 @@ func (a *attempt) runPhases(ctx context.Context) error {
 		}
 		a.ended += p.share
 	}
+	if a.blind {
+		return a.unverified()
+	}
 	return nil
 }
 
 // needs reports whether the unit goes through p.
-func (a *attempt) needs(p phase) bool { return !p.firmware || a.writesFirmware() }
+func (a *attempt) needs(p phase) bool {
+	if a.blind {
+		return p.blind
+	}
+	return !p.firmware || a.writesFirmware()
+}
 
 // next names the first of the phases to come that the unit goes through.
 func (a *attempt) next(rest []phase) string {

@@ -45,6 +45,9 @@ func TestDifferenceToAnOlderRelease(t *testing.T) {
 			if sent := unit.Stats().In; (sent < 100_000) != holds {
 				t.Errorf("%d bytes were sent to a unit that holds the older release: %v", sent, holds)
 			}
+			if less := a.Written < 100_000; less != holds || a.Written == 0 {
+				t.Errorf("%d bytes are recorded as written to a unit that holds the older release: %v", a.Written, holds)
+			}
 			if want := len(before.Segments) + 1; len(a.Verified) != want { // and NVS
 				t.Errorf("%d regions are verified, want %d: %+v", len(a.Verified), want, a.Verified)
 			}

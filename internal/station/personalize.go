@@ -113,7 +113,6 @@ func (a *attempt) personalize(ctx context.Context) error {
 		if err := a.dev.UpdateFlash(ctx, p, nil); err != nil {
 			return err
 		}
-		a.countWritten(p)
 	}
 	return nil
 }

@@ -144,6 +144,7 @@ var rules = []rule{
 	{kind: string(flasher.WrongRevision), outcome: jobs.Error, blame: jobs.BlameRig, hint: "This board is not for this release: take it out."},
 	{kind: string(flasher.UnknownChip), outcome: jobs.Error, blame: jobs.BlameRig, hint: "This board is not for this line: take it out."},
 	{kind: string(flasher.Secured), outcome: jobs.Error, blame: jobs.BlameRig, hint: "Plain images would leave it unable to start: take it out and call the engineer."},
+	{kind: string(flasher.Unverifiable), phase: "verify", outcome: jobs.Error, blame: jobs.BlameRig, hint: "It is not recorded as passed. Start it and see whether it runs."},
 	{kind: string(flasher.Unverifiable), outcome: jobs.Error, blame: jobs.BlameRig, hint: "Such a board cannot pass: take it out and call the engineer. flashd flash --unverified writes one without verifying it."},
 	{kind: string(flasher.BadImage), outcome: jobs.Error, blame: jobs.BlameRig, hint: hintEngineer},
 	{kind: string(flasher.Unsupported), outcome: jobs.Error, blame: jobs.BlameRig, hint: hintEngineer},

@@ -18,22 +18,23 @@ type phase struct {
 	limit    time.Duration // 0: as long as it takes
 	share    int           // of the progress bar, in percent
 	firmware bool          // only when the firmware is written, too
+	blind    bool          // with a unit that tells nothing, too
 	turn     bool          // needs so much of the hub's bandwidth that units take turns
 	run      func(*attempt, context.Context) error
 }
 
 // phases is the path of one unit.
 var phases = []phase{
-	{name: "connect", limit: 30 * time.Second, share: 4, run: (*attempt).connect},
-	{name: "identify", limit: 10 * time.Second, share: 1, run: (*attempt).identify},
+	{name: "connect", limit: 30 * time.Second, share: 4, blind: true, run: (*attempt).connect},
+	{name: "identify", limit: 10 * time.Second, share: 1, blind: true, run: (*attempt).identify},
 	{name: "ledger", limit: 10 * time.Second, share: 1, run: (*attempt).ledger},
-	{name: "attach", limit: 20 * time.Second, share: 4, run: (*attempt).attach},
-	{name: "write", limit: 10 * time.Minute, share: 62, firmware: true, turn: true, run: (*attempt).write},
+	{name: "attach", limit: 20 * time.Second, share: 4, blind: true, run: (*attempt).attach},
+	{name: "write", limit: 10 * time.Minute, share: 62, firmware: true, turn: true, blind: true, run: (*attempt).write},
 	{name: "verify", limit: 2 * time.Minute, share: 12, firmware: true, run: (*attempt).verify},
 	{name: "credentials", share: 1, run: (*attempt).credentials},
 	{name: "personalize", limit: time.Minute, share: 4, run: (*attempt).personalize},
 	{name: "verify_nvs", limit: 30 * time.Second, share: 2, run: (*attempt).verifyNVS},
-	{name: "reboot", limit: 10 * time.Second, share: 2, run: (*attempt).reboot},
+	{name: "reboot", limit: 10 * time.Second, share: 2, blind: true, run: (*attempt).reboot},
 	{name: "check", limit: 0, share: 7, run: (*attempt).check}, // BootCheck.Limit
 }
 
@@ -72,7 +73,8 @@ func (a *attempt) connectOnce(ctx context.Context) error {
 	a.dev, err = flasher.Connect(ctx, port, flasher.Options{
 		Wiring: flasher.WiringOf(a.port.VID, a.port.PID),
 		Baud:   a.Flasher.Baud, NoStub: a.Flasher.NoStub, Reset: a.Flasher.Reset,
-		Logf: func(format string, args ...any) { a.log.Info(fmt.Sprintf(format, args...)) },
+		UnverifiedFlash: a.unverifiedFlash(),
+		Logf:            func(format string, args ...any) { a.log.Info(fmt.Sprintf(format, args...)) },
 	})
 	if err == nil {
 		bound := a.port
@@ -112,19 +114,29 @@ func (a *attempt) identify(ctx context.Context) error {
 	if err := a.dev.Identify(ctx); err != nil {
 		return err
 	}
+	if a.dev.Security().SecureDownload {
+		return a.goBlind()
+	}
 	unit := a.dev.MAC().DeviceID()
 	if known := a.decision.Unit.ID; known != "" && known != unit {
 		return &fault{string(flasher.WrongUnit), fmt.Errorf("unit %s was changed for %s", known, unit)}
 	}
 	a.board.identified(a.slot.Slot, unit, a.dev.Chip().Title)
-	if chip := a.dev.Chip(); chip != a.plan.chip {
-		return &fault{string(flasher.WrongChip), fmt.Errorf("the unit has the chip %s, release %s is for %s", chip, a.Release.Name, a.plan.chip)}
+	if err := a.rightChip(); err != nil {
+		return err
 	}
 	if err := a.dev.CheckRevision(ctx, a.Release.MinRevision, a.Release.MaxRevision); err != nil {
 		return err
 	}
 	if security := a.dev.Security(); security != (flasher.Security{}) {
 		return &fault{string(flasher.Secured), fmt.Errorf("the unit has %s enabled", security)}
+	}
+	return nil
+}
+
+func (a *attempt) rightChip() error {
+	if chip := a.dev.Chip(); chip != a.plan.chip {
+		return &fault{string(flasher.WrongChip), fmt.Errorf("the unit has the chip %s, release %s is for %s", chip, a.Release.Name, a.plan.chip)}
 	}
 	return nil
 }
@@ -173,7 +185,7 @@ func (a *attempt) attach(ctx context.Context) error {
 	if err := a.dev.AttachFlash(ctx); err != nil {
 		return err
 	}
-	if size := a.dev.Flash().Size(); size < a.Release.FlashSize {
+	if size := a.dev.Flash().Size(); size < a.Release.FlashSize && !a.blind {
 		return &fault{string(flasher.TooLarge), fmt.Errorf("the unit has %d MB of flash, release %s needs %d MB", size>>20, a.Release.Name, a.Release.FlashSize>>20)}
 	}
 	if !a.writesFirmware() {
@@ -201,37 +213,25 @@ func (a *attempt) write(ctx context.Context) error {
 
 // writeSegment writes what the unit does not hold of s.
 func (a *attempt) writeSegment(ctx context.Context, s *flasher.Packed, progress flasher.Progress) error {
-	if changes, known := a.plan.changes[s]; known {
+	if changes, known := a.plan.changes[s]; known && !a.blind {
 		if err := a.dev.WriteChanges(ctx, s, changes, progress); err != nil {
 			return err
 		}
 		a.verified(s) // WriteChanges has done so
-		for _, part := range changes {
-			a.countWritten(part)
-		}
 		return nil
 	}
 	held, err := a.holds(ctx, s)
 	if err != nil || held {
 		return err
 	}
-	if err := a.dev.WriteFlash(ctx, s, progress); err != nil {
-		return err
-	}
-	a.countWritten(s)
-	return nil
+	return a.dev.WriteFlash(ctx, s, progress)
 }
 
 func (a *attempt) holds(ctx context.Context, s *flasher.Packed) (bool, error) {
-	if a.decision.Unit.Attempts <= 1 && a.try == 1 {
+	if a.decision.Unit.Attempts <= 1 && a.try == 1 || a.blind {
 		return false, nil
 	}
 	return a.dev.Holds(ctx, s)
-}
-
-func (a *attempt) countWritten(s *flasher.Packed) {
-	a.result.Written += int64(s.Size)
-	a.metrics.wrote(s.Size)
 }
 
 // verify has the chip say that it holds the release.

@@ -36,6 +36,11 @@ type Config struct {
 	// has to return soon when its context ends.
 	Hook func(context.Context, Happening)
 
+	// Unverified is why, and for whom, units in secure download mode are written
+	// all the same: without knowing which they are, without credentials, and
+	// without ever passing. "": they are left as they are.
+	Unverified string
+
 	Slots     []Slot        // in fixture order; none: every device is a slot of its own
 	Flasher   FlasherConfig // how to talk to chips
 	BootCheck BootCheck
