@@ -56,6 +56,7 @@ var checks = []check{
 	{"release", checkReleaseLoads},
 	{"flasher stub", checkStub},
 	{"credentials", checkCredentials},
+	{"hooks", checkHooks},
 	{"clock", checkClock},
 	{"boards", checkBoards},
 	{"udev rules", checkRules},

@@ -190,8 +190,8 @@ func TestDoctorVerdict(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := examine(t.Context(), &out, p)
-	if err == nil || !strings.Contains(err.Error(), "2 of 11 checks") {
-		t.Errorf("got %v, want 2 of 11 checks", err)
+	if err == nil || !strings.Contains(err.Error(), "2 of 12 checks") {
+		t.Errorf("got %v, want 2 of 12 checks", err)
 	}
 	if strings.Contains(out.String(), saltOfTest) {
 		t.Error("the salt is shown")

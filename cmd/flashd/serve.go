@@ -132,11 +132,15 @@ func newLine(cfg settings, log *slog.Logger) (_ *line, err error) {
 	if l.from, err = cfg.supply(release, log); err != nil {
 		return nil, err
 	}
+	hook, err := cfg.hook(log)
+	if err != nil {
+		return nil, err
+	}
 	l.station, err = station.New(station.Config{
 		Name: cfg.Station, Version: version, Store: l.store, Release: release, Previous: previous, Source: source,
-		Open: l.from.Open, ResetPort: l.from.ResetPort, Slots: l.from.Slots(), Simulated: cfg.simulate > 0,
+		Open: l.from.Open, ResetPort: l.from.ResetPort, Slots: l.from.Slots(), Hook: hook, Simulated: cfg.simulate > 0,
 		Flasher: cfg.flasherConfig(), BootCheck: cfg.bootCheck(), KeyEscrow: cfg.keyEscrow(),
-		Retries: cfg.MaxRetries, Units: cfg.units, Grace: cfg.grace,
+		MaxPerHub: cfg.USB.MaxPerHub, Retries: cfg.MaxRetries, Units: cfg.units, Grace: cfg.grace,
 		Registry: l.registry, Log: log,
 	})
 	if err != nil {

@@ -37,6 +37,7 @@ func diffFlag() *cli.StringFlag {
 // settings are the configuration with what the command line says over it.
 type settings struct {
 	*config.Config
+	configFile string // that the configuration is from; "": the defaults
 	port       string // flash: of the unit
 	token      string // flash: file of the bearer token
 	unverified string // flash: who wants a unit in secure download mode written, and why
@@ -54,7 +55,8 @@ func commonSettings(c *cli.Context) (s settings, err error) {
 	}
 	s.Config = config.Default()
 	if c.IsSet("config") {
-		if s.Config, err = config.Load(c.String("config")); err != nil {
+		s.configFile = c.String("config")
+		if s.Config, err = config.Load(s.configFile); err != nil {
 			return s, withHint(exitUsage, err, "deploy/flashd.example.yaml explains every key.")
 		}
 	}
