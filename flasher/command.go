@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"hoptech.co.nz/flashd/flasher/slip"
@@ -39,12 +38,18 @@ func words(values ...uint32) []byte {
 // request returns the frame of a command:
 //
 //	00 | opcode u8 | length u16 | checksum u32 | data
-func request(op Opcode, data []byte, sum uint32) []byte {
-	head := make([]byte, 0, 8+len(data))
-	head = append(head, 0, byte(op))
-	head = binary.LittleEndian.AppendUint16(head, uint16(len(data)))
-	head = binary.LittleEndian.AppendUint32(head, sum)
-	packet := append(head, data...)
+func request(op Opcode, sum uint32, data ...[]byte) []byte {
+	size := 0
+	for _, part := range data {
+		size += len(part)
+	}
+	packet := make([]byte, 0, 8+size)
+	packet = append(packet, 0, byte(op))
+	packet = binary.LittleEndian.AppendUint16(packet, uint16(size))
+	packet = binary.LittleEndian.AppendUint32(packet, sum)
+	for _, part := range data {
+		packet = append(packet, part...)
+	}
 	return slip.Append(make([]byte, 0, len(packet)+len(packet)/64+2), packet)
 }
 
@@ -97,7 +102,7 @@ const invalidMessage = 0x0105
 
 // command sends one command and waits for its response, at most timeout.
 func (d *Device) command(ctx context.Context, op Opcode, data []byte, sum uint32, timeout time.Duration) (response, []byte, error) {
-	return d.exchange(ctx, op, request(op, data, sum), timeout)
+	return d.exchange(ctx, op, request(op, sum, data), timeout)
 }
 
 // exchange sends a frame made by request and waits for the response to op.
@@ -166,7 +171,7 @@ func (d *Device) simple(ctx context.Context, op Opcode, timeout time.Duration, a
 // which alone the checksum is.
 func dataFrame(op Opcode, seq int, payload []byte) []byte {
 	head := words(uint32(len(payload)), uint32(seq), 0, 0)
-	return request(op, slices.Concat(head, payload), checksum(payload))
+	return request(op, checksum(payload), head, payload)
 }
 
 // readReg reads a 32-bit register.
