@@ -24,7 +24,8 @@ func flashd(j job) ([]float64, error) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := flasher.Pack(s.Name, s.Offset, data)
+		deflated, _ := os.ReadFile(s.File + ".zlib") // what is a unit's own has none
+		p, err := flasher.Repack(s.Name, s.Offset, data, deflated)
 		if err != nil {
 			return nil, err
 		}

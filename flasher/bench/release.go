@@ -35,7 +35,7 @@ func newRelease(dir string) (*release, error) {
 	}
 	r := &release{dir: dir}
 	for _, s := range demo.Segments {
-		part, err := r.save(s.Name, s.Offset, s.Data)
+		part, err := r.save(s.Name, s.Offset, s.Data, s.Deflated)
 		if err != nil {
 			return nil, err
 		}
@@ -47,15 +47,22 @@ func newRelease(dir string) (*release, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.nvs, err = r.save("nvs", demo.NVS.Offset, personal.NVS)
+	r.nvs, err = r.save("nvs", demo.NVS.Offset, personal.NVS, nil)
 	return r, err
 }
 
-func (r *release) save(name string, offset uint32, data []byte) (segment, error) {
-	packed, err := flasher.Pack(name, offset, data)
+// save writes a part to a file, and beside it its compressed form if there is
+// one, as flashd keeps it of a release.
+func (r *release) save(name string, offset uint32, data, deflated []byte) (segment, error) {
+	packed, err := flasher.Repack(name, offset, data, deflated)
 	if err != nil {
 		return segment{}, err
 	}
 	path := filepath.Join(r.dir, fmt.Sprintf("%x.bin", offset))
+	if deflated != nil {
+		if err := os.WriteFile(path+".zlib", deflated, 0o600); err != nil {
+			return segment{}, err
+		}
+	}
 	return segment{name, offset, path, len(data), packed.WireSize()}, os.WriteFile(path, data, 0o600)
 }
