@@ -21,7 +21,21 @@ type Summary struct {
 	Demo      bool      `json:"demo"`
 	Encrypted bool      `json:"nvs_encrypted"`
 	Digest    string    `json:"digest"`
-	Problem   string    `json:"problem,omitempty"` // why the manifest cannot be read; all else but Name is empty then
+
+	// Segments are what is written, and NVS is the partition that each unit
+	// gets a content of its own for.
+	Segments []SegmentSummary `json:"segments"`
+	NVS      SegmentSummary   `json:"nvs"`
+
+	Problem string `json:"problem,omitempty"` // why the manifest cannot be read; all else but Name is empty then
+}
+
+// SegmentSummary is what the manifest says about one part of flash.
+type SegmentSummary struct {
+	Name   string `json:"name"`
+	Offset uint32 `json:"offset"`           // in flash, bytes
+	Size   int    `json:"size"`             // bytes
+	SHA256 string `json:"sha256,omitempty"` // in hex; empty where each unit has its own
 }
 
 // List returns all releases under imagesDir by name. One whose manifest cannot
@@ -58,6 +72,8 @@ func summarize(dir, name string) Summary {
 	}
 	for _, ms := range m.Segments {
 		s.Bytes += ms.Size
+		s.Segments = append(s.Segments, SegmentSummary{Name: ms.Name, Offset: uint32(ms.Offset), Size: ms.Size, SHA256: ms.SHA256})
 	}
+	s.NVS = SegmentSummary{Name: m.NVS.Label, Offset: uint32(m.NVS.Offset), Size: m.NVS.Size}
 	return s
 }

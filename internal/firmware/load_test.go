@@ -195,6 +195,10 @@ func TestList(t *testing.T) {
 	want := firmware.Summary{
 		Name: "demo", Chip: "esp32s3", FlashSize: 8 << 20, Project: "gateway-demo", Version: "1.0.0", Source: "demo",
 		Imported: r.Imported, Bytes: r.Bytes(), Demo: true, Digest: r.Digest,
+		NVS: firmware.SegmentSummary{Name: r.NVS.Label, Offset: r.NVS.Offset, Size: r.NVS.Size},
+	}
+	for _, seg := range r.Segments {
+		want.Segments = append(want.Segments, firmware.SegmentSummary{Name: seg.Name, Offset: seg.Offset, Size: len(seg.Data), SHA256: seg.SHA256})
 	}
 	if diff := cmp.Diff(want, list[2]); diff != "" {
 		t.Error(diff)

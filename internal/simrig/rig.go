@@ -3,6 +3,7 @@ package simrig
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -111,7 +112,7 @@ func (r *Rig) tend(ctx context.Context, s station.SlotView, board *station.Stati
 	case station.Passed, station.Failed, station.Refused:
 		r.remove(ctx, slot)
 	case station.Errored:
-		r.reseat(ctx, slot)
+		r.Unplug(ctx, slot) // to be put in again
 	case station.Empty:
 		if !r.occupied(slot) {
 			return r.insert(ctx, slot, board.View())
@@ -162,8 +163,24 @@ func (r *Rig) unfinished(view station.View) (n int) {
 	return n
 }
 
+// Plug puts a unit into a slot by hand, instead of the operator that Run is. It
+// has faults of its own beside those that all units have.
+func (r *Rig) Plug(ctx context.Context, slot station.Slot, mac flasher.MAC, faults ...espsim.Fault) error {
+	r.mu.Lock()
+	u, err := r.plug(slot, mac, faults...)
+	r.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	r.announce(ctx, hotplug.Attach, u.port)
+	return nil
+}
+
+// Unplug takes the unit out of a slot, if there is one.
+func (r *Rig) Unplug(ctx context.Context, slot station.Slot) { r.unplug(ctx, slot) }
+
 // plug makes the unit with that MAC, as it was, and enumerates it.
-func (r *Rig) plug(slot station.Slot, mac flasher.MAC) (*unit, error) {
+func (r *Rig) plug(slot station.Slot, mac flasher.MAC, faults ...espsim.Fault) (*unit, error) {
 	flash, err := espsim.OpenFlash(r.shelf.flashFile(mac), r.cfg.Flash)
 	if err != nil {
 		return nil, fmt.Errorf("simulated unit %s: %w", mac.DeviceID(), err)
@@ -173,7 +190,7 @@ func (r *Rig) plug(slot station.Slot, mac flasher.MAC) (*unit, error) {
 		mac: mac,
 		chip: espsim.New(espsim.Config{
 			Model: r.cfg.Model, MAC: mac, Flash: flash, Wiring: r.cfg.Wiring,
-			Timing: r.cfg.Timing, Faults: r.cfg.Faults,
+			Timing: r.cfg.Timing, Faults: slices.Concat(r.cfg.Faults, faults),
 		}),
 		port: usbDevice(r.cfg.Wiring, slot.Path, mac, r.address),
 	}
@@ -200,9 +217,6 @@ func (r *Rig) remove(ctx context.Context, slot station.Slot) {
 		r.shelf.putBack(slot.Path, u.mac, r.cfg.Keep)
 	}
 }
-
-// reseat takes a unit out that is to be put in again.
-func (r *Rig) reseat(ctx context.Context, slot station.Slot) { r.unplug(ctx, slot) }
 
 func (r *Rig) unplug(ctx context.Context, slot station.Slot) *unit {
 	r.mu.Lock()

@@ -22,10 +22,6 @@ func (s *server) slots(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, s.Source.View().Slots)
 }
 
-func (s *server) units(w http.ResponseWriter, _ *http.Request) {
-	answerList(w, s.Store.Units())
-}
-
 func (s *server) unit(w http.ResponseWriter, r *http.Request) {
 	id, err := unitID(r.PathValue("id"))
 	if err != nil {
@@ -46,7 +42,9 @@ func (s *server) attempts(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, err.Error(), "")
 		return
 	}
-	answerList(w, s.Store.Attempts(f))
+	limit := f.Limit
+	f.Limit = 0 // a page looks at one more
+	answerPage(w, r, s.Store.Attempts(f), limit, func(a jobs.Attempt) string { return strconv.FormatUint(a.ID, 10) })
 }
 
 // failStore answers with what the store said.
@@ -54,6 +52,8 @@ func failStore(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, jobs.ErrNoUnit):
 		fail(w, http.StatusNotFound, err.Error(), "flashd units lists those that the station has seen.")
+	case errors.Is(err, jobs.ErrNoAttempt):
+		fail(w, http.StatusNotFound, err.Error(), "Begin at the first page of the list again.")
 	case errors.Is(err, jobs.ErrNoRework):
 		fail(w, http.StatusNotFound, err.Error(), "flashd rework list --all lists those that there were.")
 	case errors.Is(err, jobs.ErrBadRework):
@@ -69,11 +69,16 @@ var unitRE = regexp.MustCompile(`^[0-9A-F]{12}$`)
 
 // unitID reads a device ID, also one written as a MAC, in any case.
 func unitID(s string) (string, error) {
-	id := strings.ToUpper(strings.NewReplacer(":", "", "-", "").Replace(s))
+	id := bareID(s)
 	if !unitRE.MatchString(id) {
 		return "", fmt.Errorf("unit %.40q: want 12 hex digits, such as A1B2C3D4E5F6", s)
 	}
 	return id, nil
+}
+
+// bareID is a MAC or a part of one, as a device ID is written.
+func bareID(s string) string {
+	return strings.ToUpper(strings.NewReplacer(":", "", "-", "", " ", "").Replace(s))
 }
 
 // The names of a filter's fields in a query.
@@ -85,10 +90,11 @@ const (
 	qOpen    = "open"
 	qSince   = "since"
 	qUntil   = "until"
+	qAfter   = "after"
 	qLimit   = "limit"
 )
 
-var queryFields = []string{qUnit, qSlot, qOutcome, qRelease, qOpen, qSince, qUntil, qLimit}
+var queryFields = []string{qUnit, qSlot, qOutcome, qRelease, qOpen, qSince, qUntil, qAfter, qLimit}
 
 // filterOf reads a filter. What it does not know is an error: a misspelt
 // filter that is ignored selects everything.
@@ -112,10 +118,11 @@ func filterOf(q url.Values) (f jobs.Filter, err error) {
 			return f, fmt.Errorf("open %.40q: want true or false", v)
 		}
 	}
-	if v := q.Get(qLimit); v != "" {
-		if f.Limit, err = strconv.Atoi(v); err != nil || f.Limit < 0 {
-			return f, fmt.Errorf("limit %.40q: want a number, 0 for all", v)
-		}
+	if f.Limit, err = limitOf(q); err != nil {
+		return f, err
+	}
+	if f.After, err = attemptID(q.Get(qAfter)); err != nil {
+		return f, err
 	}
 	if f.Since, err = moment(qSince, q.Get(qSince)); err != nil {
 		return f, err
@@ -152,6 +159,9 @@ func queryOf(f jobs.Filter) url.Values {
 	set(qRelease, f.Release)
 	if f.Open {
 		q.Set(qOpen, "true")
+	}
+	if f.After > 0 {
+		q.Set(qAfter, strconv.FormatUint(f.After, 10))
 	}
 	if f.Limit > 0 {
 		q.Set(qLimit, strconv.Itoa(f.Limit))

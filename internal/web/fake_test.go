@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"testing"
@@ -63,15 +64,8 @@ const (
 // passed, one has failed, and an attempt without a unit has met an error.
 func newFake(t *testing.T) (*fakeStation, Config) {
 	t.Helper()
-	store, err := jobs.Open(filepath.Join(t.TempDir(), "jobs.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	f, cfg := newEmptyFake(t)
+	store := f.store
 	record(t, store, jobs.Attempt{Slot: "1", Path: "1-1.1", Release: "demo"}, passedUnit, jobs.Result{
 		Outcome: jobs.Pass, BootChecked: true, Credential: "server", Written: 4096,
 		Verified: []jobs.Region{{Name: "nvs", Offset: 0x9000, Size: 0x5000}},
@@ -85,17 +79,30 @@ func newFake(t *testing.T) (*fakeStation, Config) {
 		Failure: &jobs.Failure{Phase: "connect", Kind: "no_sync", Blame: jobs.BlameRig, Text: "No answer from the chip."},
 	})
 	start := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
-	f := &fakeStation{
-		store: store,
-		view: station.View{
-			Station: "jig-3", Release: "demo", Version: "v1.0.0", Started: start, Now: start.Add(time.Hour), Held: "The config server does not answer.",
-			Slots: []station.SlotView{
-				{Name: "1", Path: "1-1.1", State: station.Passed, Since: start, Unit: passedUnit, Chip: "ESP32-S3", Attempt: 1, Message: "Done.", Advice: "Take the board out.", LastUnit: failedUnit, LastWord: station.Failed},
-				{Name: "2", Path: "1-1.2", State: station.Working, Since: start, Phase: "write", Progress: 0.5},
-			},
-			Totals: station.Totals{Units: 2, Passed: 1, Failed: 1, Errors: 1, FirstPassYield: 0.5, UnitsPerHour: 2, CycleMedian: 12, CycleP95: 12},
+	f.view = station.View{
+		Station: "jig-3", Release: "demo", Version: "v1.0.0", Started: start, Now: start.Add(time.Hour), Held: "The config server does not answer.",
+		Slots: []station.SlotView{
+			{Name: "1", Path: "1-1.1", State: station.Passed, Since: start, Unit: passedUnit, Chip: "ESP32-S3", Attempt: 1, Message: "Done.", Advice: "Take the board out.", LastUnit: failedUnit, LastWord: station.Failed},
+			{Name: "2", Path: "1-1.2", State: station.Working, Since: start, Phase: "write", Progress: 0.5},
 		},
+		Totals: station.Totals{Units: 2, Passed: 1, Failed: 1, Errors: 1, FirstPassYield: 0.5, UnitsPerHour: 2, CycleMedian: 12, CycleP95: 12},
 	}
+	return f, cfg
+}
+
+// newEmptyFake returns a station without slots, and a store without attempts.
+func newEmptyFake(t *testing.T) (*fakeStation, Config) {
+	t.Helper()
+	store, err := jobs.Open(filepath.Join(t.TempDir(), "jobs.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	f := &fakeStation{store: store}
 	return f, Config{Source: f, Store: store, Metrics: prometheus.NewRegistry(), Listen: "127.0.0.1:9470"}
 }
 
@@ -117,9 +124,13 @@ func record(t *testing.T, store *jobs.Store, a jobs.Attempt, unit string, r jobs
 
 // ask sends a request to the handler for TCP, as a browser on the station would.
 func ask(cfg Config, method, path string) *httptest.ResponseRecorder {
+	return askHandler(NewHandler(cfg), method, path)
+}
+
+func askHandler(h http.Handler, method, path string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(method, path, nil)
 	r.Host = "localhost:9470"
-	NewHandler(cfg).ServeHTTP(w, r)
+	h.ServeHTTP(w, r)
 	return w
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"hoptech.co.nz/flashd/internal/firmware"
 	"hoptech.co.nz/flashd/internal/station"
 	"hoptech.co.nz/flashd/jobs"
 )
@@ -32,6 +33,9 @@ type Config struct {
 	Store   *jobs.Store
 	Metrics prometheus.Gatherer
 
+	// Releases lists the releases there are; nil: none are shown.
+	Releases func() ([]firmware.Summary, error)
+
 	// Listen is the address of the TCP listener. Requests must name its host,
 	// or a loopback name, in their Host header; on a wildcard address they may
 	// name any IP address, or this machine.
@@ -53,10 +57,11 @@ func NewControl(cfg Config) http.Handler {
 type server struct {
 	Config
 	watchers chan struct{} // holds one for each event stream
+	recent   *recent
 }
 
 func newServer(cfg Config) *server {
-	return &server{Config: cfg, watchers: make(chan struct{}, maxWatchers)}
+	return &server{Config: cfg, watchers: make(chan struct{}, maxWatchers), recent: &recent{store: cfg.Store}}
 }
 
 // routes lets requests that change something pass through guard.
@@ -69,6 +74,8 @@ func (s *server) routes(guard func(change http.HandlerFunc) http.HandlerFunc) ht
 	get("/api/v1/status", http.HandlerFunc(s.status))
 	get("/api/v1/slots", http.HandlerFunc(s.slots))
 	get("/api/v1/events", http.HandlerFunc(s.events))
+	get("/api/v1/history", http.HandlerFunc(s.history))
+	get("/api/v1/releases", http.HandlerFunc(s.releases))
 	get("/api/v1/units", http.HandlerFunc(s.units))
 	get("/api/v1/units/{id}", http.HandlerFunc(s.unit))
 	get("/api/v1/attempts", http.HandlerFunc(s.attempts))

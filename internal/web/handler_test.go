@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -15,27 +16,36 @@ import (
 	"hoptech.co.nz/flashd/internal/station"
 )
 
-func TestBoardIsWholeAndSmall(t *testing.T) {
+// addressOf is an address that a path of the pages stands for.
+func addressOf(path string) string {
+	return strings.NewReplacer("{$}", "", "{id}", passedUnit).Replace(path)
+}
+
+func TestPagesAreWholeAndSmall(t *testing.T) {
 	_, cfg := newFake(t)
 	total := 0
-	for path, kind := range map[string]string{
-		"/": "text/html; charset=utf-8", "/board.css": "text/css; charset=utf-8",
-		"/board.js": "text/javascript; charset=utf-8", "/favicon.svg": "image/svg+xml",
-	} {
-		w := ask(cfg, http.MethodGet, path)
-		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != kind {
-			t.Errorf("%s: %d %s, want 200 %s", path, w.Code, w.Header().Get("Content-Type"), kind)
+	asked := regexp.MustCompile(`(?:src|href)="(/assets/[^"]+)"|from "\./([^"]+)"`)
+	for path := range assets {
+		w := ask(cfg, http.MethodGet, addressOf(path))
+		if w.Code != http.StatusOK || w.Header().Get("Content-Type") == "" {
+			t.Errorf("%s: %d %s", path, w.Code, w.Header().Get("Content-Type"))
 		}
 		total += w.Body.Len()
-		for _, foreign := range []string{"http://", "https://", "@import", "<style", " style=", "onclick="} {
-			text := strings.ReplaceAll(w.Body.String(), "http://www.w3.org/2000/svg", "")
+		text := strings.ReplaceAll(w.Body.String(), "http://www.w3.org/2000/svg", "")
+		for _, foreign := range []string{"http://", "https://", "@import", "<style", " style=", "onclick=", "innerHTML", "eval("} {
 			if strings.Contains(text, foreign) {
 				t.Errorf("%s: holds %q, which its own policy forbids", path, foreign)
 			}
 		}
+		for _, m := range asked.FindAllStringSubmatch(text, -1) {
+			if assets[m[1]] == nil && assets["/assets/"+m[2]] == nil {
+				t.Errorf("%s asks for %s, which there is not", path, m[0])
+			}
+		}
 	}
+	t.Logf("all pages with what they ask for: %d bytes", total)
 	if total > 100_000 {
-		t.Errorf("the board has %d bytes", total)
+		t.Errorf("the pages have %d bytes", total)
 	}
 }
 
@@ -43,24 +53,24 @@ func TestBoardIsWholeAndSmall(t *testing.T) {
 func TestBoardKnowsEveryState(t *testing.T) {
 	_, cfg := newFake(t)
 	page := ask(cfg, http.MethodGet, "/").Body.String()
-	style := ask(cfg, http.MethodGet, "/board.css").Body.String()
-	script := ask(cfg, http.MethodGet, "/board.js").Body.String()
+	style := ask(cfg, http.MethodGet, "/assets/board.css").Body.String()
+	script := ask(cfg, http.MethodGet, "/assets/lib.js").Body.String()
 	for _, s := range station.SlotStates {
 		if want := `id="shape-` + string(s) + `"`; !strings.Contains(page, want) {
-			t.Errorf("index.html has no %s", want)
+			t.Errorf("layout.html has no %s", want)
 		}
 		if want := "[data-state=" + string(s) + "]"; !strings.Contains(style, want) {
 			t.Errorf("board.css has no %s", want)
 		}
 		if want := string(s) + `: "`; !strings.Contains(script, want) {
-			t.Errorf("board.js has no word for %s", s)
+			t.Errorf("lib.js has no word for %s", s)
 		}
 	}
 }
 
 func TestEveryAnswerIsGuarded(t *testing.T) {
 	_, cfg := newFake(t)
-	for _, path := range []string{"/", "/board.js", "/api/v1/status", "/metrics", "/healthz", "/nowhere"} {
+	for _, path := range []string{"/", "/units", "/assets/board.js", "/api/v1/status", "/metrics", "/healthz", "/nowhere"} {
 		h := ask(cfg, http.MethodGet, path).Header()
 		if csp := h.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'self'") || strings.Contains(csp, "unsafe") {
 			t.Errorf("%s: policy %q", path, csp)
