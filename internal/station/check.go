@@ -80,7 +80,7 @@ func (a *attempt) serialMAC() (_ flasher.MAC, known bool) {
 
 // reopen listens on the port that the unit came back with after its reset.
 func (a *attempt) reopen(ctx context.Context) error {
-	port, err := a.Open(ctx, a.port)
+	port, err := a.openPort(ctx)
 	if err != nil {
 		return portFault(err)
 	}

@@ -100,6 +100,7 @@ func kindOf(err error) string {
 type rule struct {
 	kind    string
 	phase   string // "": any
+	reset   bool   // only where the port was reset, to no avail
 	outcome jobs.Outcome
 	blame   jobs.Blame
 	retry   bool
@@ -111,6 +112,7 @@ const (
 	hintReseat   = "Reseat the board in its slot; if it happens again with other boards, look at the slot's cable, hub and power."
 	hintAside    = "Put the board aside as faulty."
 	hintTakeOut  = "Take the board out."
+	hintPower    = "Take the board out, switch the slot's power off and on (or pull the cable of its hub or adapter for a moment), and put the board in again; if that does not help, check the slot's IO0 and EN pins."
 	hintEngineer = "Call the engineer: the next board would fail, too."
 )
 
@@ -124,12 +126,15 @@ var rules = []rule{
 	// The rig.
 	{kind: string(flasher.Detached), outcome: jobs.Error, blame: jobs.BlameRig, says: "The board was taken out, or its connection broke.", hint: "Put the board in again; if nobody took it out, look at the slot's cable and hub."},
 	{kind: string(flasher.WrongUnit), outcome: jobs.Error, blame: jobs.BlameRig, hint: "Leave a board in its slot until it is done. Put this one in again."},
+	{kind: string(flasher.NoSync), phase: "connect", reset: true, outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "No answer from the chip, and resetting its USB port did not help.", hint: hintPower},
 	{kind: string(flasher.NoSync), phase: "connect", outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "No answer from the chip.", hint: "Reseat the board; if it happens again, check the slot's IO0 and EN pins."},
 	{kind: string(flasher.WrongBootMode), outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "The chip starts its application instead of its loader.", hint: "Check the slot's IO0 pin, or hold BOOT while the board is put in."},
 	{kind: string(flasher.NoSync), outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "The chip stopped answering.", hint: hintReseat},
 	{kind: string(flasher.Timeout), phase: "write", outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "The chip stopped answering while its flash was written.", hint: hintReseat},
+	{kind: string(flasher.Timeout), phase: "connect", outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "The slot's port hangs.", hint: hintPower},
 	{kind: string(flasher.Timeout), outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "The chip stopped answering.", hint: hintReseat},
 	{kind: string(flasher.BadFrame), outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "What the chip says is garbled.", hint: hintReseat},
+	{kind: string(flasher.IO), phase: "connect", reset: true, outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "The slot's port hangs, and resetting it did not help.", hint: hintPower},
 	{kind: string(flasher.IO), outcome: jobs.Error, blame: jobs.BlameRig, retry: true, hint: hintReseat},
 	{kind: kindPort, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Let go of the port in the other program, or call the engineer."},
 	{kind: kindStore, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Look for a full or failing disk, then start flashd again."},
@@ -167,7 +172,7 @@ var rules = []rule{
 func ruleFor(err error) rule {
 	kind, phase := kindOf(err), phaseOf(err)
 	for _, r := range rules {
-		if r.kind == kind && (r.phase == "" || r.phase == phase) {
+		if r.kind == kind && (r.phase == "" || r.phase == phase) && (!r.reset || errors.Is(err, errResetTried)) {
 			return r
 		}
 	}

@@ -55,7 +55,9 @@ func (a *attempt) connect(ctx context.Context) error {
 		err := a.connectOnce(ctx)
 		switch {
 		case errors.Is(err, flasher.Detached):
-		case errors.Is(err, flasher.NoSync) && a.revive(ctx):
+		case isDead(err) && a.revive(ctx):
+		case err != nil && a.revived:
+			return fmt.Errorf("%w; %w", err, errResetTried)
 		default:
 			return err
 		}
@@ -66,7 +68,7 @@ func (a *attempt) connect(ctx context.Context) error {
 }
 
 func (a *attempt) connectOnce(ctx context.Context) error {
-	port, err := a.Open(ctx, a.port)
+	port, err := a.openPort(ctx)
 	if err != nil {
 		return portFault(err)
 	}

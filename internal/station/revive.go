@@ -2,23 +2,44 @@ package station
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
+
+	"hoptech.co.nz/flashd/flasher"
 )
+
+// openLimit is how long a port may take to open. Opening takes milliseconds;
+// where it takes longer, a bridge does not answer the kernel.
+const openLimit = 5 * time.Second
+
+// openPort opens the unit's port, in time for it to be reset where that hangs.
+func (a *attempt) openPort(ctx context.Context) (flasher.Port, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, openLimit, fmt.Errorf("%w: the port did not open within %v", flasher.IO, openLimit))
+	defer cancel()
+	return a.Open(ctx, a.port)
+}
+
+// errResetTried goes with what a reset of the port has not helped against.
+var errResetTried = errors.New("resetting the USB port did not help")
+
+// isDead reports whether err is of a port or chip that may have lost its way.
+func isDead(err error) bool { return errors.Is(err, flasher.NoSync) || errors.Is(err, flasher.IO) }
 
 // resetLag is how long the USB takes to come to rest after a reset of a port:
 // the driver lets go and takes hold again at once, the watcher waits for
 // quiet and lists.
 const resetLag = time.Second
 
-// revive resets the port of a unit that gives no sync: a bridge may have lost
-// its way, and else would spoil one unit after the other. It is done once an
-// insertion, and reports whether it may have helped.
+// revive resets the port of a unit that gives no sync, or whose port hangs: a
+// bridge may have lost its way, and else would spoil one unit after the other.
+// It is done once an insertion, and reports whether it may have helped.
 func (a *attempt) revive(ctx context.Context) bool {
 	if a.ResetPort == nil || a.revived {
 		return false
 	}
 	a.revived = true
-	a.log.Warn("no answer from the chip: resetting its USB port", "path", a.port.Path, "tty", a.port.TTY)
+	a.log.Warn("no answer: resetting its USB port", "path", a.port.Path, "tty", a.port.TTY)
 	if err := a.ResetPort(ctx, a.port); err != nil {
 		a.log.Warn("the USB port cannot be reset", "path", a.port.Path, "err", err)
 		return false

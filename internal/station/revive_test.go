@@ -3,7 +3,11 @@ package station_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"hoptech.co.nz/flashd/flasher"
 	"hoptech.co.nz/flashd/flasher/espsim"
@@ -48,9 +52,113 @@ func TestSilentPortIsReset(t *testing.T) {
 				if len(resets) != 1 || resets[0] != left {
 					t.Errorf("resets of %q, want one of %s", resets, left)
 				}
+				if a.Failure != nil && !tellsOfPower(a) {
+					t.Errorf("the operator is told %+v", a.Failure)
+				}
 			})
 		})
 	}
+}
+
+func tellsOfPower(a jobs.Attempt) bool {
+	return a.Failure != nil && strings.Contains(a.Failure.Hint, "power off and on")
+}
+
+// Only after a reset, or where none is to be had from a port that hangs, is the
+// slot's power to be switched.
+func TestPowerIsSwitchedOnlyWhereThatHelps(t *testing.T) {
+	onBench(t, nil, func(b *bench) { // nobody can reset the port
+		b.insert(left, newUnit(1, espsim.Fault{Kind: espsim.Silence, Op: uint8(flasher.Sync), Times: -1}))
+		a := b.result(left)
+		b.expect(a, jobs.Error, "connect", "no_sync")
+		if tellsOfPower(a) {
+			t.Errorf("the operator is told %+v", a.Failure)
+		}
+	})
+}
+
+// A port that does not open is reset, too.
+func TestHungPortIsReset(t *testing.T) {
+	for _, helps := range []bool{true, false} {
+		t.Run(fmt.Sprintf("helps %v", helps), func(t *testing.T) {
+			var hangs atomic.Bool
+			hangs.Store(true)
+			onBench(t, func(cfg *station.Config) {
+				open := cfg.Open
+				cfg.Open = func(ctx context.Context, d hotplug.Device) (flasher.Port, error) {
+					if hangs.Load() {
+						<-ctx.Done()
+						return nil, fmt.Errorf("open %s: %w", d.TTY, context.Cause(ctx))
+					}
+					return open(ctx, d)
+				}
+				cfg.ResetPort = func(context.Context, hotplug.Device) error {
+					hangs.Store(!helps)
+					return nil
+				}
+			}, func(b *bench) {
+				b.insert(left, newUnit(1))
+				a := b.result(left)
+				if helps {
+					b.expect(a, jobs.Pass, "", "")
+					return
+				}
+				b.expect(a, jobs.Error, "connect", "io")
+				if !tellsOfPower(a) || a.Failure.Text != "The slot's port hangs, and resetting it did not help." {
+					t.Errorf("the operator is told %+v", a.Failure)
+				}
+			})
+		})
+	}
+}
+
+// A port that hangs after the reboot is no fault of the unit's.
+func TestPortThatHangsAfterTheReboot(t *testing.T) {
+	var opened atomic.Int32
+	onBench(t, func(cfg *station.Config) {
+		open := cfg.Open
+		cfg.Retries = 0
+		cfg.Open = func(ctx context.Context, d hotplug.Device) (flasher.Port, error) {
+			if opened.Add(1) > 1 {
+				<-ctx.Done()
+				return nil, context.Cause(ctx)
+			}
+			return open(ctx, d)
+		}
+	}, func(b *bench) {
+		b.insert(left, newUnit(1))
+		b.awaitPhase(left, "check")
+		b.mu.Lock()
+		unit := b.units[left]
+		b.mu.Unlock()
+		unit.Unplug() // with its reset
+		unit.Plug()
+		b.expect(b.result(left), jobs.Error, "check", "io")
+	})
+}
+
+// A board in a place that is no slot is left alone, with a note.
+func TestBoardThatIsInNoSlot(t *testing.T) {
+	onBench(t, nil, func(b *bench) {
+		unit := newUnit(1)
+		for range 3 {
+			b.insert("1-7", unit)
+			time.Sleep(time.Minute)
+			b.remove("1-7")
+		}
+		if got := len(b.View().Slots); got != 2 {
+			t.Errorf("the board shows %d slots, want 2", got)
+		}
+		for a, err := range b.store.Attempts(jobs.Filter{}) {
+			t.Errorf("there is an attempt: %+v, %v", a, err)
+		}
+		if got := strings.Count(b.log.String(), `level=INFO msg="not a slot" path=1-7`); got != 1 {
+			t.Errorf("%d notes, want 1:\n%s", got, b.log)
+		}
+		if strings.Contains(b.log.String(), "WARN") || strings.Contains(b.log.String(), "ERROR") {
+			t.Errorf("it is more than a note:\n%s", b.log)
+		}
+	})
 }
 
 // exchange puts another unit at a path without a word of the USB.

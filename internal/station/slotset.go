@@ -9,10 +9,11 @@ type slotSet struct {
 
 	mu     sync.Mutex
 	byPath map[string]*slot
+	noSlot map[string]bool // where boards were met, and left alone
 }
 
 func (s *Station) newSlots() *slotSet {
-	set := &slotSet{station: s, byPath: map[string]*slot{}, fixed: len(s.Slots) > 0}
+	set := &slotSet{station: s, byPath: map[string]*slot{}, noSlot: map[string]bool{}, fixed: len(s.Slots) > 0}
 	for _, c := range s.Slots {
 		set.byPath[c.Path] = set.newSlot(c)
 	}
@@ -31,7 +32,7 @@ func (set *slotSet) find(path string) (_ *slot, isNew bool) {
 	sl, ok := set.byPath[path]
 	if !ok {
 		if set.fixed {
-			set.station.Log.Debug("not a slot", "path", path)
+			set.ignore(path)
 			return nil, false
 		}
 		sl = set.newSlot(Slot{Path: path, Name: path})
@@ -43,6 +44,14 @@ func (set *slotSet) find(path string) (_ *slot, isNew bool) {
 		return sl, true
 	}
 	return sl, false
+}
+
+// ignore notes, once, that there is a board at path that is left alone.
+func (set *slotSet) ignore(path string) {
+	if !set.noSlot[path] {
+		set.noSlot[path] = true
+		set.station.Log.Info("not a slot", "path", path)
+	}
 }
 
 // retry begins the unit that lingers at path once more.
