@@ -17,6 +17,7 @@ func (p *Partition) Set(e Entry) error {
 	}
 	p.Entries = put(p.Entries, e)
 	p.rows = put(p.rows, e)
+	p.edits = append(p.edits, e)
 	return nil
 }
 
@@ -42,6 +43,7 @@ func (p *Partition) Remove(ns, key string) bool {
 	at := slices.IndexFunc(p.rows, gone.sameKey)
 	p.rows[at] = Namespace(ns)
 	p.rows = tidyRows(p.rows)
+	p.edits = append(p.edits, gone)
 	return true
 }
 

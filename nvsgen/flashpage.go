@@ -13,11 +13,15 @@ const stateCorrupt = 0
 // noEntry is the number of an entry that does not exist, behind all others.
 const noEntry = 1 << 16
 
+// noPage is the number of a page that does not exist.
+const noPage = -1
+
 // flashPage is a page as the firmware holds it after loading. Its methods
 // repair the page on the way as the firmware does, so that what remains is
 // what the firmware sees.
 type flashPage struct {
 	number  int
+	origin  int     // the page of the flash that its entries come from, or noPage
 	raw     []byte  // the page in our copy of the flash
 	cipher  *cipher // nil: entries are plain
 	report  func(entry int, format string, args ...any)
@@ -247,6 +251,7 @@ func (p *flashPage) erase(i int) {
 func (p *flashPage) format() {
 	copy(p.raw, blankPage)
 	p.state, p.firstUsed, p.next, p.used, p.index = stateBlank, noEntry, noEntry, 0, nil
+	p.origin = noPage
 	*p.changes++
 }
 

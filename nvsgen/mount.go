@@ -38,7 +38,7 @@ func newMount(image []byte, c *cipher) (*mount, error) {
 func (m *mount) loadPages(c *cipher) error {
 	for n := range len(m.image) / PageSize {
 		p := &flashPage{
-			number: n, raw: m.image[n*PageSize:][:PageSize], cipher: c, changes: &m.changes,
+			number: n, origin: n, raw: m.image[n*PageSize:][:PageSize], cipher: c, changes: &m.changes,
 			report: func(entry int, format string, args ...any) {
 				m.problems = append(m.problems, Problem{Page: n, Entry: entry, Text: fmt.Sprintf(format, args...)})
 			},
@@ -47,6 +47,7 @@ func (m *mount) loadPages(c *cipher) error {
 			return err
 		}
 		if !p.live() {
+			p.origin = noPage
 			m.free = append(m.free, p)
 			continue
 		}
@@ -158,6 +159,7 @@ func (p *flashPage) moveTo(target *flashPage) error {
 		return nil
 	}
 	target.start()
+	target.origin = p.origin
 	for i := p.firstUsed; i < EntriesPerPage; i++ {
 		if entryState(p.raw, i) != entryWritten {
 			continue

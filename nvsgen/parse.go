@@ -1,6 +1,7 @@
 package nvsgen
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 )
@@ -29,7 +30,10 @@ type Partition struct {
 	version    byte
 	keys       *Keys
 	rows       []Entry
-	unreadable bool // nothing in it makes sense without keys
+	edits      []Entry // what was set, or without a value removed, in this order
+	unreadable bool    // nothing in it makes sense without keys
+	flash      []byte  // the image as it was given
+	base       []byte  // and as it was read: see Reopen
 }
 
 // NamespaceInfo is a namespace.
@@ -81,7 +85,8 @@ func parse(image []byte, keys *Keys) (*Partition, error) {
 	if err := checkSize(image); err != nil {
 		return nil, err
 	}
-	p := &Partition{Pages: describePages(image), size: len(image), keys: keys, version: pageVersion(image)}
+	p := &Partition{Pages: describePages(image), size: len(image), keys: keys, version: pageVersion(image), flash: bytes.Clone(image)}
+	p.base = p.flash
 	c, err := p.open(image)
 	if err != nil {
 		return nil, err
