@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"hoptech.co.nz/flashd/internal/config"
+	"hoptech.co.nz/flashd/internal/credentials"
 	"hoptech.co.nz/flashd/internal/firmware"
 	"hoptech.co.nz/flashd/internal/station"
 	"hoptech.co.nz/flashd/internal/web"
@@ -101,6 +102,7 @@ type line struct {
 	station  *station.Station
 	control  net.Listener
 	board    net.Listener
+	token    credentials.Secret // that changes over the board's listener want
 }
 
 // newLine checks and opens everything that the line needs, so that a mistake
@@ -150,11 +152,14 @@ func newLine(cfg settings, log *slog.Logger) (_ *line, err error) {
 	if l.control, err = web.ListenUnix(cfg.StateDir); err != nil {
 		return nil, err
 	}
-	if l.board, err = net.Listen("tcp", cfg.Listen); err != nil {
-		return nil, withHint(exitFailure, fmt.Errorf("the board cannot be shown: %w", err), "Choose another address with --listen ADDR.")
+	if l.token, err = cfg.apiToken(); err != nil {
+		return nil, err
 	}
-	log.Info("station started", "station", cfg.Station, "release", release.Name, "chip", release.Chip,
-		"board", "http://"+l.board.Addr().String()+"/", "version", version)
+	var address string
+	if l.board, address, err = cfg.listen(log); err != nil {
+		return nil, err
+	}
+	log.Info("station started", "station", cfg.Station, "release", release.Name, "chip", release.Chip, "board", address, "version", version)
 	return l, nil
 }
 
@@ -213,7 +218,7 @@ func (l *line) run(ctx context.Context, asked <-chan os.Signal, show func(<-chan
 	showCtx, stopShow := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopShow()
 	handlers := web.Config{
-		Source: l.station, Store: l.store, Metrics: l.registry, Listen: l.Listen,
+		Source: l.station, Store: l.store, Metrics: l.registry, Listen: l.Listen, Token: l.token, Log: l.log,
 		Releases: func() ([]firmware.Summary, error) { return firmware.List(l.ImagesDir) },
 	}
 

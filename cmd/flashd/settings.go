@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os/user"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -80,8 +78,8 @@ func serveSettings(c *cli.Context) (settings, error) {
 	switch {
 	case s.grace < 0:
 		err = usagef("--grace %v: want how long units may take to finish, such as 20s", s.grace)
-	case !isListenAddress(s.Listen):
-		err = usagef("--listen %q: want HOST:PORT, such as 127.0.0.1:9470", s.Listen)
+	case s.CheckListen() != nil:
+		err = usagef("--listen %q: %v", s.Listen, s.CheckListen())
 	case c.IsSet("simulate") && (s.simulate < 1 || s.simulate > 64):
 		err = usagef("--simulate %d: want 1 to 64 slots", s.simulate)
 	case s.units < 0:
@@ -93,16 +91,6 @@ func serveSettings(c *cli.Context) (settings, error) {
 			"Name a configuration with --config flashd.yaml, or try simulated units: flashd serve --simulate 8.")
 	}
 	return s, err
-}
-
-// isListenAddress reports whether addr is HOST:PORT.
-func isListenAddress(addr string) bool {
-	_, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	_, err = strconv.ParseUint(port, 10, 16)
-	return err == nil
 }
 
 func flashSettings(c *cli.Context) (settings, error) {

@@ -1,13 +1,10 @@
 package config
 
 import (
-	"net"
-	"net/netip"
 	"net/url"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,7 +18,7 @@ func (f *file) check(c *Config) {
 	}
 	f.folder("state_dir", c.StateDir)
 	f.folder("images_dir", c.ImagesDir)
-	f.checkListen(c.Listen)
+	f.checkAPI(c)
 	f.checkReleases(c)
 	f.checkSlots()
 	f.between("usb.max_per_hub", c.USB.MaxPerHub, 0, 255)
@@ -49,14 +46,6 @@ func (f *file) checkReleases(c *Config) {
 	}
 	if c.PreviousRelease != "" && c.PreviousRelease == c.Release {
 		f.problemAt("previous_release", "it is the release to write; name the one that units hold already")
-	}
-}
-
-func (f *file) checkListen(listen string) {
-	_, port, err := net.SplitHostPort(listen)
-	n, convErr := strconv.Atoi(port)
-	if err != nil || convErr != nil || n < 0 || n > 65535 {
-		f.problemAt("listen", "want HOST:PORT, such as 127.0.0.1:9470")
 	}
 }
 
@@ -110,11 +99,6 @@ func (f *file) checkServer(s Server) {
 	}
 	f.secret("credentials.server.token", s.TokenFile, s.TokenEnv)
 	f.lasting("credentials.server.timeout", s.Timeout, 100*time.Millisecond, 5*time.Minute)
-}
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

@@ -18,6 +18,7 @@ type Config struct {
 	Station   string `yaml:"station"`    // name of this station in records and on the board; default the host name
 	StateDir  string `yaml:"state_dir"`  // where the record is kept
 	Listen    string `yaml:"listen"`     // HOST:PORT of board, API and metrics
+	API       API    `yaml:"api"`        //
 	ImagesDir string `yaml:"images_dir"` // where releases are
 	Release   string `yaml:"release"`    // the release to write; "" until one is chosen
 	// PreviousRelease is the one that units are believed to hold; "" if nothing is known.
@@ -31,6 +32,14 @@ type Config struct {
 	Hooks           Hooks       `yaml:"hooks"`       //
 	Log             Log         `yaml:"log"`         //
 	MaxRetries      int         `yaml:"max_retries"` // how often an attempt that the rig spoilt is begun again by itself
+}
+
+// API says who may change something over Listen, and how that is kept private.
+type API struct {
+	TokenFile string `yaml:"token_file"` // holds the token that changes want; neither it nor TokenEnv: they are refused
+	TokenEnv  string `yaml:"token_env"`  // environment variable that holds it
+	CertFile  string `yaml:"cert_file"`  // PEM certificate, with its chain, for TLS; "": plain HTTP
+	KeyFile   string `yaml:"key_file"`   // its key, PEM
 }
 
 // USB says which devices are boards, and how many share a hub's bandwidth.

@@ -56,6 +56,7 @@ func TestEveryKey(t *testing.T) {
 station: 7
 state_dir: /srv/flashd
 listen: "[::]:80"
+api: {token_file: /t, cert_file: /crt, key_file: /key}
 images_dir: /srv/images
 release: 1.10
 previous_release: 1.9
@@ -97,7 +98,7 @@ log: {format: json, level: debug}
 max_retries: 0
 `)
 	want := &config.Config{
-		Station: "7", StateDir: "/srv/flashd", Listen: "[::]:80", ImagesDir: "/srv/images", Release: "1.10", PreviousRelease: "1.9",
+		Station: "7", StateDir: "/srv/flashd", Listen: "[::]:80", API: config.API{TokenFile: "/t", CertFile: "/crt", KeyFile: "/key"}, ImagesDir: "/srv/images", Release: "1.10", PreviousRelease: "1.9",
 		Slots:     config.Slots{{Path: "1-1.10", Name: "1"}, {Path: "1-1.2", Name: "left 2"}, {Path: "2-1", Name: "007"}},
 		USB:       config.USB{Accept: config.IDs{hotplug.ID{VID: 0x067B, PID: 0x2303}, hotplug.ID{VID: 0x0403, PID: 0x6001}}, MaxPerHub: 4},
 		Flasher:   config.Flasher{Baud: 460800},
@@ -184,6 +185,12 @@ func TestProblems(t *testing.T) {
 			`flashd.yaml:2:12: state_dir: name a folder`,
 		}},
 		{"listen", "listen: 9470\n", []string{`flashd.yaml:1:9: listen: want HOST:PORT, such as 127.0.0.1:9470`}},
+		{"open listen", "listen: 0.0.0.0:9470\napi: {token_env: T}\n", []string{`flashd.yaml:1:9: listen: other machines may reach the board only with TLS and a token`}},
+		{"any listen", "listen: :9470\n", []string{`flashd.yaml:1:9: listen: other machines may reach`}},
+		{"named listen", "listen: rig.example.com:9470\napi: {cert_file: a, key_file: b}\n", []string{`flashd.yaml:1:9: listen: other machines may reach`}},
+		{"key alone", "api: {key_file: b}\n", []string{`flashd.yaml:1:17: api.key_file: a key without its certificate`}},
+		{"certificate alone", "api: {cert_file: b}\n", []string{`flashd.yaml:1:18: api.cert_file: a certificate without its key`}},
+		{"two tokens", "api: {token_file: b, token_env: B}\n", []string{`flashd.yaml:1:33: api.token_env: the secret is in a file or in an environment variable`}},
 		{"listen port", "listen: localhost:94700\n", []string{`flashd.yaml:1:9: listen: want HOST:PORT, such as 127.0.0.1:9470`}},
 		{"release", "release: ../1.4\n", []string{`flashd.yaml:1:10: release: want the name of a release, not a path; flashd image list shows them`}},
 		{"older release", "previous_release: a/b\n", []string{`flashd.yaml:1:19: previous_release: want the name of a release, not a path; flashd image list shows them`}},

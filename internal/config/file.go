@@ -37,7 +37,7 @@ func Load(path string) (*Config, error) {
 // resolve makes the paths in c absolute.
 func (c *Config) resolve(dir string) {
 	for _, p := range []*string{
-		&c.StateDir, &c.ImagesDir, &c.Credentials.Server.TokenFile, &c.Credentials.Server.CAFile,
+		&c.StateDir, &c.ImagesDir, &c.API.TokenFile, &c.API.CertFile, &c.API.KeyFile, &c.Credentials.Server.TokenFile, &c.Credentials.Server.CAFile,
 		&c.Credentials.Derive.SaltFile, &c.Credentials.CSV.File, &c.NVS.KeyEscrowDir,
 	} {
 		resolve(p, dir)

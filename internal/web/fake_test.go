@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -103,7 +104,7 @@ func newEmptyFake(t *testing.T) (*fakeStation, Config) {
 		}
 	})
 	f := &fakeStation{store: store}
-	return f, Config{Source: f, Store: store, Metrics: prometheus.NewRegistry(), Listen: "127.0.0.1:9470"}
+	return f, Config{Source: f, Store: store, Metrics: prometheus.NewRegistry(), Listen: "127.0.0.1:9470", Log: slog.New(slog.DiscardHandler)}
 }
 
 func record(t *testing.T, store *jobs.Store, a jobs.Attempt, unit string, r jobs.Result) {

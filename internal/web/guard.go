@@ -38,6 +38,16 @@ func onlyMethods(next http.Handler, methods ...string) http.Handler {
 	})
 }
 
+// onlyOwnPages refuses to change anything for a page of another site, as the
+// browser says (Sec-Fetch-Site or Origin).
+func onlyOwnPages(next http.Handler) http.Handler {
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fail(w, http.StatusForbidden, "the request comes from a page of another site", "Use the station's own board.")
+	}))
+	return guard.Handler(next)
+}
+
 // onlyHosts refuses requests for a name that is not the station's. Otherwise a
 // web page somewhere could have its own name resolve to this machine and read
 // the board with the operator's browser (DNS rebinding).

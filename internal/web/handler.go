@@ -2,11 +2,13 @@ package web
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"hoptech.co.nz/flashd/internal/credentials"
 	"hoptech.co.nz/flashd/internal/firmware"
 	"hoptech.co.nz/flashd/internal/station"
 	"hoptech.co.nz/flashd/jobs"
@@ -40,18 +42,23 @@ type Config struct {
 	// or a loopback name, in their Host header; on a wildcard address they may
 	// name any IP address, or this machine.
 	Listen string
+	// Token is what changes over TCP have to bring; "": they are refused.
+	Token credentials.Secret
+	// Log gets a line for every request to change something.
+	Log *slog.Logger
 }
 
-// NewHandler returns the handler for TCP: it can only be looked at.
+// NewHandler returns the handler for TCP: everybody may look, and whoever has
+// the token may change.
 func NewHandler(cfg Config) http.Handler {
 	s := newServer(cfg)
-	return patient(secure(onlyHosts(cfg.Listen, s.routes(notOverTheNetwork))))
+	return patient(secure(onlyHosts(cfg.Listen, onlyOwnPages(paced(s.routes(withToken(cfg.Token)))))))
 }
 
 // NewControl returns the handler for the unix socket: the same, and changes.
 func NewControl(cfg Config) http.Handler {
 	s := newServer(cfg)
-	return patient(secure(s.routes(func(change http.HandlerFunc) http.HandlerFunc { return change })))
+	return patient(secure(s.routes(open)))
 }
 
 type server struct {
@@ -64,8 +71,8 @@ func newServer(cfg Config) *server {
 	return &server{Config: cfg, watchers: make(chan struct{}, maxWatchers), recent: &recent{store: cfg.Store}}
 }
 
-// routes lets requests that change something pass through guard.
-func (s *server) routes(guard func(change http.HandlerFunc) http.HandlerFunc) http.Handler {
+// routes lets requests that change something pass through g.
+func (s *server) routes(g gate) http.Handler {
 	mux := http.NewServeMux()
 	get := func(path string, h http.Handler) { mux.Handle(path, onlyMethods(h, http.MethodGet, http.MethodHead)) }
 	for path, a := range assets {
@@ -83,8 +90,11 @@ func (s *server) routes(guard func(change http.HandlerFunc) http.HandlerFunc) ht
 	get("/healthz", http.HandlerFunc(healthy))
 	get("/readyz", http.HandlerFunc(s.ready))
 	get("/api/v1/reworks", http.HandlerFunc(s.reworks))
-	mux.Handle("/api/v1/rework", onlyMethods(guard(s.rework), http.MethodPost))
-	mux.Handle("/api/v1/reworks/{id}/cancel", onlyMethods(guard(s.cancelRework), http.MethodPost))
+	change := func(path string, h http.HandlerFunc) {
+		mux.Handle(path, onlyMethods(audited(s.Log, g(h)), http.MethodPost))
+	}
+	change("/api/v1/rework", s.rework)
+	change("/api/v1/reworks/{id}/cancel", s.cancelRework)
 	mux.HandleFunc("/", noSuchPage)
 	return mux
 }

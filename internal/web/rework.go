@@ -80,6 +80,7 @@ func (s *server) rework(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "rework: "+err.Error(), "")
 		return
 	}
+	note(w, "action", "rework", "unit", asked.Unit, "by", asked.By)
 	allowed, err := s.Source.AllowRework(r.Context(), asked)
 	if err != nil {
 		failStore(w, err)
@@ -134,6 +135,7 @@ func (s *server) cancelRework(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "cancel rework: "+err.Error(), `Send {"reason": ..., "by": ...} as application/json.`)
 		return
 	}
+	note(w, "action", "cancel rework", "rework", id, "by", q.By)
 	cancelled, err := s.Source.CancelRework(r.Context(), id, q.By, q.Reason)
 	if err != nil {
 		failStore(w, err)
@@ -189,12 +191,4 @@ func reworkFilter(q url.Values) (unit string, open bool, err error) {
 		}
 	}
 	return unit, open, nil
-}
-
-// notOverTheNetwork answers on TCP, where anybody may ask.
-func notOverTheNetwork(http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		fail(w, http.StatusForbidden, "a rework cannot be allowed or cancelled over the network",
-			"On the station itself, use flashd rework UNIT --reason TEXT.")
-	}
 }

@@ -19,6 +19,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 		ReadTimeout:       10 * time.Second, // of bodies, which are small; writing is the handler's business
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
+		ConnContext:       withPeer,
 		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends the event streams
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}

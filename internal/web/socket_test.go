@@ -26,6 +26,18 @@ func serveUnix(t *testing.T, dir string, h http.Handler) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
+	serveOn(t, l, h)
+	c, err := Dial(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// serveOn runs h on l until the test ends.
+func serveOn(t *testing.T, l net.Listener, h http.Handler) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- Serve(ctx, l, h, slog.New(slog.DiscardHandler)) }()
@@ -35,12 +47,6 @@ func serveUnix(t *testing.T, dir string, h http.Handler) *Client {
 			t.Error(err)
 		}
 	})
-	c, err := Dial(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c
 }
 
 func TestClientReads(t *testing.T) {

@@ -1,0 +1,60 @@
+package web
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+// LoadTLS returns the settings of a listener that shows the certificate in
+// certFile, whose key is in keyFile, both PEM. A certificate that is renewed
+// there is shown from the next connection on; one that cannot be read is
+// logged, and the one before it stays.
+func LoadTLS(certFile, keyFile string, log *slog.Logger) (*tls.Config, error) {
+	c := &certificate{certFile: certFile, keyFile: keyFile, log: log}
+	if err := c.load(); err != nil {
+		return nil, fmt.Errorf("TLS certificate: %w", err)
+	}
+	return &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		NextProtos:     []string{"h2", "http/1.1"}, // over h2 a browser's event streams share one connection
+		GetCertificate: c.get,
+	}, nil
+}
+
+type certificate struct {
+	certFile, keyFile string
+	log               *slog.Logger
+
+	mu      sync.Mutex
+	pair    *tls.Certificate
+	changed time.Time // when certFile was, as of the latest attempt to load it
+}
+
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if info, err := os.Stat(c.certFile); err == nil && !info.ModTime().Equal(c.changed) {
+		if err := c.load(); err != nil {
+			c.log.Error("the renewed TLS certificate cannot be used", "err", err)
+		}
+	}
+	return c.pair, nil
+}
+
+func (c *certificate) load() error {
+	info, err := os.Stat(c.certFile)
+	if err != nil {
+		return err
+	}
+	c.changed = info.ModTime()
+	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	if err != nil {
+		return err
+	}
+	c.pair = &pair
+	return nil
+}
