@@ -1,9 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -37,7 +35,7 @@ func listJobs(c *cli.Context) error {
 		return err
 	}
 	defer done()
-	return writeRows(c.App.Writer, c.String("format"), records.Attempts(c.Context, filter), jobColumns, jobRow)
+	return writeRows(c.App.Writer, c.String("format"), records.Attempts(c.Context, filter), jobs.AttemptColumns, jobs.Attempt.Row)
 }
 
 func jobFilter(c *cli.Context) (f jobs.Filter, err error) {
@@ -73,20 +71,4 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 		}
 	}
 	return time.Time{}, usagef("--since %q: want a day such as 2026-11-24, a time such as 2026-11-24T15:04, or a span such as 8h", s)
-}
-
-var jobColumns = []string{"id", "start", "slot", "unit", "release", "outcome", "seconds", "phase", "kind", "text"}
-
-func jobRow(a jobs.Attempt) []string {
-	outcome, seconds := string(a.Outcome), ""
-	if a.Open() {
-		outcome = "open"
-	} else {
-		seconds = fmt.Sprintf("%.1f", a.End.Sub(a.Start).Seconds())
-	}
-	row := []string{fmt.Sprint(a.ID), a.Start.Local().Format(time.DateTime), a.Slot, a.Unit, a.Release, outcome, seconds}
-	if a.Failure == nil {
-		return append(row, "", "", "")
-	}
-	return append(row, a.Failure.Phase, a.Failure.Kind, strings.TrimSpace(a.Failure.Text))
 }

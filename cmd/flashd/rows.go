@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +9,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
+
+	"hoptech.co.nz/flashd/jobs"
 )
 
 // formatFlag chooses among table, json and csv.
@@ -31,7 +32,7 @@ func checkFormat(_ *cli.Context, format string) error {
 func writeRows[T any](w io.Writer, format string, records iter.Seq2[T, error], header []string, row func(T) []string) error {
 	switch format {
 	case "csv":
-		return writeCSV(w, records, header, row)
+		return jobs.WriteCSV(w, records, header, row)
 	case "json":
 		return writeJSON(w, records)
 	default:
@@ -49,23 +50,6 @@ func writeTable[T any](w io.Writer, records iter.Seq2[T, error], header []string
 		fmt.Fprintln(tw, strings.Join(row(r), "\t"))
 	}
 	return tw.Flush()
-}
-
-func writeCSV[T any](w io.Writer, records iter.Seq2[T, error], header []string, row func(T) []string) error {
-	cw := csv.NewWriter(w)
-	if err := cw.Write(header); err != nil {
-		return err
-	}
-	for r, err := range records {
-		if err != nil {
-			return err
-		}
-		if err := cw.Write(row(r)); err != nil {
-			return err
-		}
-	}
-	cw.Flush()
-	return cw.Error()
 }
 
 func writeJSON[T any](w io.Writer, records iter.Seq2[T, error]) error {

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"time"
-
 	"github.com/urfave/cli/v2"
 
 	"hoptech.co.nz/flashd/flasher"
@@ -28,20 +25,7 @@ func listUnits(c *cli.Context) error {
 		return err
 	}
 	defer done()
-	return writeRows(c.App.Writer, c.String("format"), records.Units(c.Context), unitColumns, unitRow)
-}
-
-var unitColumns = []string{"unit", "chip", "passed", "release", "first_pass", "attempts", "last", "last_outcome", "rework"}
-
-func unitRow(u jobs.Unit) []string {
-	rework := ""
-	if u.Rework != nil && u.Rework.State(time.Now()) == jobs.ReworkArmed {
-		rework = "allowed by " + u.Rework.By
-	}
-	return []string{
-		u.ID, u.Chip, fmt.Sprint(u.Passed), u.PassedRelease, fmt.Sprint(u.FirstPass), fmt.Sprint(u.Attempts),
-		u.Last.Local().Format(time.DateTime), string(u.LastOutcome), rework,
-	}
+	return writeRows(c.App.Writer, c.String("format"), records.Units(c.Context), jobs.UnitColumns, jobs.Unit.Row)
 }
 
 // unitID reads a unit as people write it: a device ID or a MAC.

@@ -86,6 +86,8 @@ func (s *server) routes(g gate) http.Handler {
 	get("/api/v1/units", http.HandlerFunc(s.units))
 	get("/api/v1/units/{id}", http.HandlerFunc(s.unit))
 	get("/api/v1/attempts", http.HandlerFunc(s.attempts))
+	get("/api/v1/attempts.csv", http.HandlerFunc(s.attemptsCSV))
+	get("/api/v1/units.csv", http.HandlerFunc(s.unitsCSV))
 	get("/metrics", promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	get("/healthz", http.HandlerFunc(healthy))
 	get("/readyz", http.HandlerFunc(s.ready))

@@ -105,3 +105,32 @@ func TestWrongPages(t *testing.T) {
 		}
 	}
 }
+
+func TestCSV(t *testing.T) {
+	cfg := newFullFake(t)
+	for path, want := range map[string][]string{
+		"attempts.csv?outcome=fail&limit=2": {"10,", "7,"},
+		"attempts.csv?slot=2":               {"13,", "12,", "11,"},
+		"attempts.csv?slot=9":               {},
+		"units.csv?state=failed":            {unitN(0) + ",", unitN(3) + ",", unitN(6) + ",", unitN(9) + ","},
+		"units.csv?order=recent&limit=2":    {unitN(2) + ",", unitN(4) + ","},
+	} {
+		w := ask(cfg, http.MethodGet, "/api/v1/"+path)
+		if got := w.Header().Get("Content-Type"); got != "text/csv; charset=utf-8" || !strings.HasPrefix(w.Header().Get("Content-Disposition"), "attachment") {
+			t.Errorf("%s: headers %v", path, w.Header())
+		}
+		lines := strings.Split(strings.TrimSpace(w.Body.String()), "\n")[1:]
+		if !slices.EqualFunc(lines, want, strings.HasPrefix) {
+			t.Errorf("%s: %q, want %q", path, lines, want)
+		}
+	}
+	if body := ask(cfg, http.MethodGet, "/api/v1/attempts.csv?outcome=fail").Body.String(); !strings.Contains(body, ",'=1+1\n") {
+		t.Errorf("a formula goes through:\n%s", body)
+	}
+	for path, want := range map[string]int{"attempts.csv?slott=1": 400, "units.csv?q=x": 400, "units.csv?after=x": 400, "attempts.csv?after=99": 404} {
+		w := ask(cfg, http.MethodGet, "/api/v1/"+path)
+		if w.Code != want || w.Header().Get("Content-Type") != "application/json" {
+			t.Errorf("%s: %d %v, want %d", path, w.Code, w.Header(), want)
+		}
+	}
+}
