@@ -1,29 +1,19 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/urfave/cli/v2"
-	"golang.org/x/sync/errgroup"
 
 	"hoptech.co.nz/flashd/internal/config"
-	"hoptech.co.nz/flashd/internal/credentials"
-	"hoptech.co.nz/flashd/internal/firmware"
 	"hoptech.co.nz/flashd/internal/station"
-	"hoptech.co.nz/flashd/internal/web"
-	"hoptech.co.nz/flashd/jobs"
 )
 
 func serveCommand() *cli.Command {
@@ -48,211 +38,47 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	asked := make(chan os.Signal, 2)
+	signal.Notify(asked, stopSignals()...)
+	defer signal.Stop(asked)
+	signal.Ignore(syscall.SIGPIPE) // units do not depend on who reads the log
+	reload := newReload(func() (settings, error) { return serveSettings(c) })
+	defer reload.end()
+	for {
+		if err := serveLine(c, cfg, asked, reload); err != nil {
+			return err
+		}
+		next := reload.take()
+		if next == nil || c.Context.Err() != nil {
+			return nil
+		}
+		cfg = *next
+	}
+}
+
+// serveLine runs a line until it is asked to stop, or to begin anew with
+// other settings.
+func serveLine(c *cli.Context, cfg settings, asked <-chan os.Signal, reload *reload) error {
 	live := isTerminal(c.App.Writer) && !c.IsSet("log-format")
 	log, closeLog, err := openLog(c.App.ErrWriter, cfg, live)
 	if err != nil {
 		return err
 	}
 	defer closeLog()
-
-	asked := make(chan os.Signal, 2)
-	signal.Notify(asked, stopSignals()...)
-	defer signal.Stop(asked)
-	signal.Ignore(syscall.SIGPIPE) // units do not depend on who reads the log
-
 	line, err := newLine(cfg, log)
 	if err != nil {
 		return err
 	}
 	defer line.close()
-	if err := line.run(c.Context, asked, func(views <-chan station.View) {
+	err = line.run(c.Context, asked, reload, func(views <-chan station.View) {
 		if live {
 			liveTable(c.App.Writer, views)
 		}
-	}); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	return line.sumUp(c.Context, c.App.Writer)
-}
-
-// sumUp says what a run of so many units came to. One that was cut short is
-// no success.
-func (l *line) sumUp(ctx context.Context, w io.Writer) error {
-	if l.units == 0 {
-		return nil
-	}
-	totals := l.station.View().Totals
-	summary(w, totals)
-	if l.simulate > 0 {
-		fmt.Fprintf(w, "units' flash      %s\n", l.simulatedDir())
-	}
-	if totals.Units < l.units {
-		return context.Cause(ctx)
-	}
-	return nil
-}
-
-// line is everything that serve runs.
-type line struct {
-	settings
-	log      *slog.Logger
-	store    *jobs.Store
-	registry *prometheus.Registry
-	from     supply // where units come from
-	station  *station.Station
-	control  net.Listener
-	board    net.Listener
-	token    credentials.Secret // that changes over the board's listener want
-}
-
-// newLine checks and opens everything that the line needs, so that a mistake
-// stops it before any unit is touched.
-func newLine(cfg settings, log *slog.Logger) (_ *line, err error) {
-	l := &line{settings: cfg, log: log, registry: newRegistry(cfg.StateDir)}
-	defer func() {
-		if err != nil {
-			l.close()
-		}
-	}()
-	release, err := cfg.loadRelease()
-	if err != nil {
-		return nil, err
-	}
-	previous, err := cfg.loadPrevious(release)
-	if err != nil {
-		return nil, err
-	}
-	if l.store, err = openStore(cfg.StateDir, log); err != nil {
-		return nil, err
-	}
-	source, err := cfg.source(func(err error) { l.station.AwaitCredentials(heldBy(err)) })
-	if err != nil {
-		return nil, err
-	}
-	if cfg.simulate > 0 && cfg.Credentials.Source != "" {
-		log.Info("simulated units get demo credentials, not those of the configuration")
-	}
-	if l.from, err = cfg.supply(release, log); err != nil {
-		return nil, err
-	}
-	hook, err := cfg.hook(log)
-	if err != nil {
-		return nil, err
-	}
-	l.station, err = station.New(station.Config{
-		Name: cfg.Station, Version: version, Store: l.store, Release: release, Previous: previous, Source: source,
-		Open: l.from.Open, ResetPort: l.from.ResetPort, Slots: l.from.Slots(), Hook: hook, Simulated: cfg.simulate > 0,
-		Flasher: cfg.flasherConfig(), BootCheck: cfg.bootCheck(), KeyEscrow: cfg.keyEscrow(),
-		MaxPerHub: cfg.USB.MaxPerHub, Retries: cfg.MaxRetries, Units: cfg.units, Grace: cfg.grace,
-		Registry: l.registry, Log: log,
-	})
-	if err != nil {
-		return nil, err
-	}
-	if l.control, err = web.ListenUnix(cfg.StateDir); err != nil {
-		return nil, err
-	}
-	if l.token, err = cfg.apiToken(); err != nil {
-		return nil, err
-	}
-	var address string
-	if l.board, address, err = cfg.listen(log); err != nil {
-		return nil, err
-	}
-	log.Info("station started", "station", cfg.Station, "release", release.Name, "chip", release.Chip, "board", address, "version", version)
-	return l, nil
-}
-
-// heldBy is what the board says while the config server is waited for.
-func heldBy(err error) string {
-	return "Waiting for the config server: " + err.Error() + ". Units go on when it answers."
-}
-
-func newRegistry(stateDir string) *prometheus.Registry {
-	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), freeSpace(stateDir))
-	return r
-}
-
-// openStore opens the record and closes what a daemon that died left open.
-func openStore(stateDir string, log *slog.Logger) (*jobs.Store, error) {
-	if err := os.MkdirAll(stateDir, 0o700); err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
-	}
-	store, err := jobs.Open(storePath(stateDir))
-	if errors.Is(err, jobs.ErrInUse) {
-		return nil, withHint(exitStoreInUse, err, "Another flashd runs on "+stateDir+"; stop it, or use another --state-dir.")
-	}
-	if err != nil {
-		return nil, err
-	}
-	aborted, err := store.Recover(time.Now())
-	if err != nil {
-		return nil, errors.Join(err, store.Close())
-	}
-	for _, a := range aborted {
-		log.Warn("an attempt was cut off when flashd last ended", "attempt", a.ID, "slot", a.Slot, "unit", a.Unit)
-	}
-	return store, nil
-}
-
-func (l *line) close() {
-	if l.from != nil {
-		l.from.Close()
-	}
-	for _, listener := range []net.Listener{l.control, l.board} {
-		if listener != nil {
-			_ = listener.Close() // Serve has closed it already when all went well
-		}
-	}
-	if l.store != nil {
-		if err := l.store.Close(); err != nil {
-			l.log.Error("the record does not close", "err", err)
-		}
-	}
-}
-
-// run works until ctx ends or the units are done. What shows the line goes on
-// until the last unit is put down.
-func (l *line) run(ctx context.Context, asked <-chan os.Signal, show func(<-chan station.View)) error {
-	showCtx, stopShow := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopShow()
-	handlers := web.Config{
-		Source: l.station, Store: l.store, Metrics: l.registry, Listen: l.Listen, Token: l.token, Log: l.log,
-		Releases: func() ([]firmware.Summary, error) { return firmware.List(l.ImagesDir) },
-	}
-
-	group, groupCtx := errgroup.WithContext(showCtx)
-	unitsCtx, stopUnits := context.WithCancel(ctx)
-	defer stopUnits()
-	group.Go(func() error { return web.Serve(groupCtx, l.board, web.NewHandler(handlers), l.log) })
-	group.Go(func() error { return web.Serve(groupCtx, l.control, web.NewControl(handlers), l.log) })
-	group.Go(func() error { show(l.station.Watch(groupCtx)); return nil })
-	group.Go(func() error { stopInOrder(groupCtx, asked, l.log, l.waiting, l.station.Abandon); return nil })
-	group.Go(func() error { tellSystemd(groupCtx, unitsCtx, l.station.View, l.log); return nil })
-	group.Go(func() error { return l.from.Run(unitsCtx, l.station) })
-	group.Go(func() error {
-		defer stopShow()
-		defer stopUnits()
-		stopOnFailure := context.AfterFunc(groupCtx, stopUnits)
-		defer stopOnFailure()
-		return l.station.Run(unitsCtx, l.from.Events())
-	})
-	return group.Wait()
-}
-
-// waiting says what a station that was asked to stop still waits for.
-func (l *line) waiting() string {
-	working := 0
-	for _, s := range l.station.View().Slots {
-		if s.State == station.Working {
-			working++
-		}
-	}
-	if working == 0 {
-		return "no unit is under way"
-	}
-	return fmt.Sprintf("%d under way, with up to %v to finish; asked again, flashd abandons them", working, l.grace)
 }
 
 // openLog returns where the log goes: to standard error, or, while the live

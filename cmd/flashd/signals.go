@@ -12,10 +12,21 @@ import (
 // that is closed, unless nohup keeps that from us.
 func stopSignals() []os.Signal {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) {
+	if hasTerminal() && !signal.Ignored(syscall.SIGHUP) {
 		signals = append(signals, syscall.SIGHUP)
 	}
 	return signals
+}
+
+// hasTerminal reports whether flashd was started from a terminal, wherever its
+// output goes.
+func hasTerminal() bool {
+	tty, err := os.Open("/dev/tty")
+	if err != nil {
+		return false
+	}
+	_ = tty.Close() // only looked at
+	return true
 }
 
 // stopInOrder says what happens when a station is asked to stop, and has the

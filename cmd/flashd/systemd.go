@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -19,7 +20,7 @@ const statusEvery = 5 * time.Second
 
 // tellSystemd tells the service manager, if there is one, that the line is
 // ready, how it is, that it is alive, and when stopping ends that no unit is
-// begun any more. It returns when ctx ends.
+// begun any more, for good or until the changed configuration is taken up. It returns when ctx ends.
 //
 // It says alive only after the station has shown its board: one that hangs is
 // killed, and all that it had begun is begun again after the restart.
@@ -45,6 +46,10 @@ func tellSystemd(ctx, stopping context.Context, view func() station.View, log *s
 		case <-look.C:
 		case <-stopped:
 			stopped = nil
+			if errors.Is(context.Cause(stopping), station.ErrDrain) {
+				say(daemon.SdNotifyReloading)
+				continue
+			}
 			say(daemon.SdNotifyStopping)
 		case <-ctx.Done():
 			return

@@ -2,6 +2,7 @@ package station
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -128,10 +129,14 @@ func (s *Station) header() View {
 	}
 }
 
+// ErrDrain is the cause of a context whose end lets the units under way finish.
+var ErrDrain = errors.New("no further units are begun")
+
 // Run works on the units that events announce until ctx ends, the quota of
 // units is done, or the events end. Attempts that are under way then get
 // Grace to finish; those that do not are abandoned, recorded as aborted, and
-// named in the log.
+// named in the log. If ctx ends with ErrDrain as its cause, they get as long as
+// they take.
 func (s *Station) Run(ctx context.Context, events <-chan hotplug.Event) error {
 	defer s.hooks.close()
 	work, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -169,13 +174,17 @@ func (s *Station) Run(ctx context.Context, events <-chan hotplug.Event) error {
 			wg.Wait()
 			return s.Ready()
 		case <-ctx.Done():
-			return s.windDown(&wg, abandon)
+			var grace <-chan time.Time
+			if !errors.Is(context.Cause(ctx), ErrDrain) {
+				grace = time.After(s.Grace)
+			}
+			return s.windDown(&wg, grace, abandon)
 		}
 	}
 }
 
 // windDown waits for the attempts under way, but not for ever.
-func (s *Station) windDown(wg *sync.WaitGroup, abandon context.CancelCauseFunc) error {
+func (s *Station) windDown(wg *sync.WaitGroup, grace <-chan time.Time, abandon context.CancelCauseFunc) error {
 	ended := make(chan struct{})
 	go func() {
 		wg.Wait()
@@ -184,7 +193,7 @@ func (s *Station) windDown(wg *sync.WaitGroup, abandon context.CancelCauseFunc) 
 	select {
 	case <-ended:
 		return nil
-	case <-time.After(s.Grace):
+	case <-grace:
 	case <-s.abandon:
 	}
 	abandon(errStopped)

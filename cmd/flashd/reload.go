@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"hoptech.co.nz/flashd/internal/station"
+)
+
+// reload has a daemon take up its changed configuration on SIGHUP: the units
+// under way finish, then the line begins anew. A configuration with a mistake
+// changes nothing. It is not for who has a terminal: there SIGHUP means that it
+// was closed.
+type reload struct {
+	read  func() (settings, error)
+	asked chan os.Signal
+	next  *settings // what the next line works with; nil: none is wanted
+}
+
+func newReload(read func() (settings, error)) *reload {
+	r := &reload{read: read, asked: make(chan os.Signal, 1)}
+	if !hasTerminal() {
+		signal.Notify(r.asked, syscall.SIGHUP)
+	}
+	return r
+}
+
+func (r *reload) end() { signal.Stop(r.asked) }
+
+// take returns the settings of the next line, nil if none is wanted.
+func (r *reload) take() *settings {
+	next := r.next
+	r.next = nil
+	return next
+}
+
+// await ends the work of a line when it is asked for another configuration and
+// that is right. It returns then, or when ctx ends.
+func (r *reload) await(ctx context.Context, l *line, endUnits context.CancelCauseFunc) {
+	for {
+		select {
+		case <-r.asked:
+		case <-ctx.Done():
+			return
+		}
+		next, err := r.read()
+		if err == nil {
+			err = next.rehearse(l.log)
+		}
+		if err != nil {
+			l.log.Error("the changed configuration is not used: the line goes on as before", "err", err)
+			continue
+		}
+		l.log.Info("taking up the changed configuration", "working", l.working())
+		r.next = &next
+		endUnits(station.ErrDrain)
+		return
+	}
+}
+
+// rehearse finds out what would keep a line with these settings from starting,
+// as far as that shows while another one runs.
+func (s settings) rehearse(log *slog.Logger) error {
+	release, err := s.loadRelease()
+	if err != nil {
+		return err
+	}
+	if _, err := s.loadPrevious(release); err != nil {
+		return err
+	}
+	if _, err := s.source(func(error) {}); err != nil {
+		return err
+	}
+	if _, err := s.hook(log); err != nil {
+		return err
+	}
+	_, err = s.apiToken()
+	return err
+}
