@@ -48,8 +48,10 @@ func listSlots(c *cli.Context) error {
 
 // everything lists what is plugged in, boards or not.
 func everything() hotplug.Lister {
-	return libusb.New(&hotplug.Sysfs{Accept: func(hotplug.ID) bool { return true }, Patient: true})
+	return libusb.New(&hotplug.Sysfs{Accept: anyID, Patient: true})
 }
+
+func anyID(hotplug.ID) bool { return true }
 
 // showSlots writes the configured slots, in order, with what l lists there.
 func showSlots(ctx context.Context, w io.Writer, l hotplug.Lister, cfg *config.Config, format string) error {

@@ -135,7 +135,7 @@ func askForSlots(c *cli.Context, cfg settings, names []string) (config.Slots, er
 	ctx, stop := context.WithCancel(c.Context)
 	defer stop()
 	accepted := hotplug.KnownOr(cfg.USB.Accept...)
-	boards := candidates{everything(), accepted}
+	boards := candidates{&hotplug.Sysfs{Accept: anyID}, accepted}
 	plugged, err := boards.List(ctx)
 	if errors.Is(err, hotplug.ErrNoUSB) {
 		return nil, withHint(exitFailure, err, "In a container or virtual machine, pass the USB devices through.")
