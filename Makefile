@@ -34,6 +34,7 @@ run: build ## run a station of simulated units on http://127.0.0.1:9470/ (SLOTS=
 
 test: setup $(STUBS) ## run all tests
 	@.ci/setup prometheus
+	@.ci/setup chromium
 	go vet ./...
 	go test $(RACE) ./...
 
