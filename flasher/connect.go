@@ -106,17 +106,27 @@ func (d *Device) sync(ctx context.Context) error { return d.syncFor(ctx, syncs..
 // all frames for beginnings from then on (esp-flasher-stub slip.c) and hears
 // nothing; one more END turns it round. A ROM takes that for an empty frame.
 //
-// The END is sent only when no SYNC was answered at all: a loader that is
-// merely late would be turned the wrong way.
+// The END is sent only when no SYNC was answered at all. A loader that was
+// merely late is turned the wrong way by it: then its late answers are all that
+// comes, and another END turns it back.
 func (d *Device) syncTurning(ctx context.Context) error {
 	err := d.sync(ctx)
-	if !errors.Is(err, NoSync) || ctx.Err() != nil {
-		return err
+	for range 2 {
+		if !errors.Is(err, NoSync) || ctx.Err() != nil {
+			return err
+		}
+		if err := d.line.sendFrame(ctx, []byte{slip.End}); err != nil {
+			return opError("sync", err)
+		}
+		if err = d.sync(ctx); err != nil {
+			continue
+		}
+		if err := d.line.settle(ctx, allSaid, mostSaid); err != nil {
+			return opError("sync", err)
+		}
+		err = d.sync(ctx)
 	}
-	if err := d.line.sendFrame(ctx, []byte{slip.End}); err != nil {
-		return opError("sync", err)
-	}
-	return d.sync(ctx)
+	return err
 }
 
 // syncFor sends a SYNC for each of the timeouts until one is answered.

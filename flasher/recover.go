@@ -22,9 +22,16 @@ func (d *Device) recover(ctx context.Context, again bool) error {
 	return d.reconnect(ctx)
 }
 
+// A line that was silent for allSaid has nothing more to say; one that goes on
+// for mostSaid says what is no answer.
+const (
+	allSaid  = 100 * time.Millisecond
+	mostSaid = 2 * time.Second
+)
+
 // resync finds a loader that still runs.
 func (d *Device) resync(ctx context.Context) error {
-	if err := d.line.settle(ctx, 100*time.Millisecond, 2*time.Second); err != nil {
+	if err := d.line.settle(ctx, allSaid, mostSaid); err != nil {
 		return err
 	}
 	stub := d.stub

@@ -1,9 +1,11 @@
 package flasher_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"hoptech.co.nz/flashd/flasher"
 	"hoptech.co.nz/flashd/flasher/espsim"
@@ -62,5 +64,45 @@ func TestLostDelimiters(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// latePort hands nothing to the host for a while, as a machine does that is busy.
+type latePort struct {
+	flasher.Port
+	until time.Time
+}
+
+func (p *latePort) Read(b []byte) (int, error) {
+	n, err := p.Port.Read(b)
+	time.Sleep(time.Until(p.until))
+	return n, err
+}
+
+func (latePort) SetLines(bool, bool) error { return errors.ErrUnsupported }
+
+// A loader whose answers were merely late must not be left turned the wrong way.
+func TestLateAnswers(t *testing.T) {
+	for _, late := range []time.Duration{0, 300, 490, 510, 600, 900} {
+		t.Run((late * time.Millisecond).String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				chip := simulate(espsim.ESP32S3, espsim.Bridge)
+				defer chip.Close()
+				d, err := open(t.Context(), chip, flasher.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				d.Close()
+				port := &latePort{openPort(t, chip), time.Now().Add(late * time.Millisecond)}
+				d, err = flasher.Open(t.Context(), port, flasher.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer d.Close()
+				if err := d.ConfirmMAC(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		})
 	}
 }
