@@ -120,6 +120,9 @@ func (a *attempt) hangUp() {
 func (a *attempt) provision(ctx context.Context) error {
 	for a.try = 1; ; a.try++ {
 		err := a.runPhases(ctx)
+		if errors.Is(err, flasher.IO) && a.departs(ctx) {
+			return &phaseError{phaseOf(err), flasher.Detached}
+		}
 		if err == nil || ctx.Err() != nil || a.try > a.Retries || !ruleFor(err).retry {
 			return err
 		}
