@@ -78,31 +78,48 @@ func (s *server) routes(g gate) http.Handler {
 	for path, a := range assets {
 		get(path, a)
 	}
-	get("/api/v1/status", http.HandlerFunc(s.status))
-	get("/api/v1/slots", http.HandlerFunc(s.slots))
-	get("/api/v1/events", http.HandlerFunc(s.events))
-	get("/api/v1/history", http.HandlerFunc(s.history))
-	get("/api/v1/releases", http.HandlerFunc(s.releases))
-	get("/api/v1/units", http.HandlerFunc(s.units))
-	get("/api/v1/units/{id}", http.HandlerFunc(s.unit))
-	get("/api/v1/attempts", http.HandlerFunc(s.attempts))
-	get("/api/v1/attempts.csv", http.HandlerFunc(s.attemptsCSV))
-	get("/api/v1/units.csv", http.HandlerFunc(s.unitsCSV))
+	for path, read := range s.reads() {
+		get(path, read)
+	}
+	for path, change := range s.changes() {
+		mux.Handle(path, onlyMethods(audited(s.Log, g(change)), http.MethodPost))
+	}
 	get("/metrics", promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	get("/healthz", http.HandlerFunc(healthy))
 	get("/readyz", http.HandlerFunc(s.ready))
-	get("/api/v1/reworks", http.HandlerFunc(s.reworks))
-	change := func(path string, h http.HandlerFunc) {
-		mux.Handle(path, onlyMethods(audited(s.Log, g(h)), http.MethodPost))
-	}
-	change("/api/v1/rework", s.rework)
-	change("/api/v1/reworks/{id}/cancel", s.cancelRework)
 	mux.HandleFunc("/", noSuchPage)
 	return mux
 }
 
+// reads are the parts of the API that everybody may ask. openapi.yaml
+// describes them.
+func (s *server) reads() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"/api/v1/openapi.yaml": describe,
+		"/api/v1/status":       s.status,
+		"/api/v1/slots":        s.slots,
+		"/api/v1/events":       s.events,
+		"/api/v1/history":      s.history,
+		"/api/v1/releases":     s.releases,
+		"/api/v1/units":        s.units,
+		"/api/v1/units.csv":    s.unitsCSV,
+		"/api/v1/units/{id}":   s.unit,
+		"/api/v1/attempts":     s.attempts,
+		"/api/v1/attempts.csv": s.attemptsCSV,
+		"/api/v1/reworks":      s.reworks,
+	}
+}
+
+// changes are the parts that change something.
+func (s *server) changes() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"/api/v1/rework":              s.rework,
+		"/api/v1/reworks/{id}/cancel": s.cancelRework,
+	}
+}
+
 func noSuchPage(w http.ResponseWriter, r *http.Request) {
-	fail(w, http.StatusNotFound, "there is nothing at "+r.URL.Path, "The board is at /, the API under /api/v1/.")
+	fail(w, http.StatusNotFound, "there is nothing at "+r.URL.Path, "The board is at /, the API under /api/v1/; /api/v1/openapi.yaml describes it.")
 }
 
 func healthy(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") }
