@@ -5,8 +5,12 @@
 // The bytes of a tty go through github.com/tarm/serial, which has neither
 // modem lines nor a way to change the rate of an open port, and hides its
 // file. So every tty is opened twice: the second descriptor carries the
-// ioctls and the locks, and waits for bytes in the runtime's poller, where a
-// Close or an unplugged cable ends the wait at once and no thread is held.
+// ioctls and the locks.
+//
+// The kernel holds any call on a tty for as long as a device that does not
+// answer keeps it waiting, and no other call ends that. So each is made on a
+// goroutine that can be left behind, and ends when the kernel lets it go. That
+// takes a thread for each open port.
 //
 // The package is for Linux.
 package serialport

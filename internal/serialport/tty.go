@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"sync"
@@ -20,10 +19,11 @@ const (
 	// find the rate from the first SYNC and must not be met faster.
 	startBaud = 115200
 
-	// readSlice bounds a read of the byte descriptor. Reads are made only
-	// when bytes wait, so it matters only if somebody else takes them first.
-	// VTIME counts tenths of a second; this is the shortest.
-	readSlice = 100 * time.Millisecond
+	// readSlice is how long one read of the kernel waits for bytes, and so how
+	// long it may go on when the port is closed. It is the shortest that there
+	// is: VTIME counts tenths of a second.
+	readSlice = vtimeUnit
+	vtimeUnit = 100 * time.Millisecond
 
 	// ioctlLimit is how long a modem line or rate change may take. They take
 	// about 1 ms; cp210x holds them for 5 s when the device goes away in the
@@ -38,18 +38,18 @@ const (
 	// it the kernel's own close would wait for up to 30 s.
 	drainLimit = 300 * time.Millisecond
 
-	// closeLimit is how long closing may then take. It is long only where a
+	// closeLimit is how long closing may then take: a readSlice, but where a
 	// device takes no bytes and a write is stuck in the kernel.
-	closeLimit = 300 * time.Millisecond
+	closeLimit = 500 * time.Millisecond
 )
 
 // tty is a serial device of this machine.
 type tty struct {
 	path   string
 	bytes  *serial.Port    // moves the bytes
-	ctl    *os.File        // the second descriptor: lines, rate, locks, waiting
+	ctl    *os.File        // the second descriptor: lines, rate, locks
 	raw    syscall.RawConn // of ctl
-	stop   *alarm          // ends a waiting Read
+	input  input
 	closed chan struct{}
 	once   sync.Once
 }
@@ -105,11 +105,10 @@ func openTTYNow(path string) (_ *tty, err error) {
 		return nil, errors.Join(openError(path, err), bytes.Close())
 	}
 	lowLatency(raw)
-	stop, err := newAlarm()
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), bytes.Close())
-	}
-	return &tty{path: path, bytes: bytes, ctl: ctl, raw: raw, stop: stop, closed: make(chan struct{})}, nil
+	t := &tty{path: path, bytes: bytes, ctl: ctl, raw: raw, closed: make(chan struct{})}
+	t.input.chunks = make(chan []byte)
+	go t.pump()
+	return t, nil
 }
 
 // openControl opens the second descriptor. It is non-blocking for the moment
@@ -161,43 +160,6 @@ func vanishes(path string) bool {
 	}
 }
 
-// Read implements flasher.Port.
-func (t *tty) Read(b []byte) (int, error) {
-	if len(b) == 0 {
-		return 0, nil
-	}
-	for {
-		if err := t.awaitInput(); err != nil {
-			return 0, t.fail("read", err)
-		}
-		n, err := t.bytes.Read(b)
-		if n > 0 {
-			return n, nil
-		}
-		// A tty that was hung up reads as empty, without an error, for ever.
-		if err == nil || errors.Is(err, io.EOF) {
-			if t.hungUp(0) {
-				return 0, &DetachedError{Port: t.path}
-			}
-			continue
-		}
-		return 0, t.fail("read", err)
-	}
-}
-
-// awaitInput waits, on a thread of its own, until bytes are there, the tty was
-// hung up, or Close is called.
-func (t *tty) awaitInput() error {
-	if t.isClosed() {
-		return os.ErrClosed
-	}
-	err := onFD(t.raw, func(fd int) error { return t.stop.orReadable(fd) })
-	if t.isClosed() {
-		return os.ErrClosed
-	}
-	return err
-}
-
 // Write implements flasher.Port. It returns when the kernel has taken all of b,
 // the device is gone, or the port is closed.
 func (t *tty) Write(b []byte) (int, error) {
@@ -246,12 +208,8 @@ func (t *tty) Close() error {
 	err := t.fail("close", os.ErrClosed)
 	t.once.Do(func() {
 		close(t.closed)
-		// Ends a waiting Read now, not after the drain.
-		err = t.stop.ring()
 		t.drain()
-		err = errors.Join(err, within(closeLimit, func() error {
-			return errors.Join(t.ctl.Close(), t.bytes.Close(), t.stop.close())
-		}))
+		err = within(closeLimit, func() error { return errors.Join(t.ctl.Close(), t.bytes.Close()) })
 		if err != nil {
 			err = fmt.Errorf("close %s: %w", t.path, err)
 		}
@@ -263,7 +221,7 @@ func (t *tty) Close() error {
 func (t *tty) drain() {
 	// An error means that there is nothing to drain or nobody to drain to.
 	_ = within(drainLimit, func() error { return onFD(t.raw, drain) })
-	_ = onFD(t.raw, dropOutput)
+	_ = within(drainLimit, func() error { return onFD(t.raw, dropOutput) })
 }
 
 // control runs an ioctl on the second descriptor. One that hangs is abandoned.
@@ -299,14 +257,16 @@ func (t *tty) isClosed() bool {
 }
 
 // hungUp reports whether the kernel has hung up the tty, waiting up to limit
-// for it to do so.
+// for it to do so. While an ioctl hangs, the asking may hang, too.
 func (t *tty) hungUp(limit time.Duration) bool {
-	gone := false
-	err := onFD(t.raw, func(fd int) error {
-		gone = poll(fd, 0, limit)&(unix.POLLHUP|unix.POLLNVAL) != 0
-		return nil
+	gone := make(chan bool, 1)
+	err := within(limit+ioctlLimit, func() error {
+		return onFD(t.raw, func(fd int) error {
+			gone <- poll(fd, 0, limit)&(unix.POLLHUP|unix.POLLNVAL) != 0
+			return nil
+		})
 	})
-	return gone && err == nil
+	return err == nil && <-gone
 }
 
 // isGone reports whether err can only mean that the device went away.

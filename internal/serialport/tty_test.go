@@ -145,6 +145,10 @@ func TestPTYHasNoLines(t *testing.T) {
 	}
 }
 
+// prompt is what takes a tenth of a second, on a machine that is busy; what
+// hangs would take half a minute, or for ever.
+const prompt = 5 * time.Second
+
 func TestVanishedDeviceIsDetached(t *testing.T) {
 	for name, do := range map[string]func(flasher.Port) error{
 		"read":  func(p flasher.Port) error { _, err := p.Read(make([]byte, 1)); return err },
@@ -157,7 +161,7 @@ func TestVanishedDeviceIsDetached(t *testing.T) {
 			unplug(t, chip)
 			start := time.Now()
 			wantDetached(t, do(p))
-			if d := time.Since(start); d > 200*time.Millisecond {
+			if d := time.Since(start); d > prompt {
 				t.Errorf("noticed after %v", d)
 			}
 		})
@@ -172,7 +176,7 @@ func TestUnplugEndsPendingRead(t *testing.T) {
 	start := time.Now()
 	unplug(t, chip)
 	wantDetached(t, <-result)
-	if d := time.Since(start); d > 200*time.Millisecond {
+	if d := time.Since(start); d > prompt {
 		t.Errorf("noticed after %v", d)
 	}
 }
@@ -213,7 +217,7 @@ func TestCloseEndsPendingRead(t *testing.T) {
 	if err := <-result; !errors.Is(err, os.ErrClosed) {
 		t.Errorf("read: %v, want os.ErrClosed", err)
 	}
-	if d := time.Since(start); d > 100*time.Millisecond {
+	if d := time.Since(start); d > prompt {
 		t.Errorf("took %v", d)
 	}
 }
@@ -229,7 +233,7 @@ func TestCloseEndsPendingWrite(t *testing.T) {
 	if err := p.Close(); err == nil {
 		t.Error("Close says that the port is free while the kernel is stuck in the write")
 	}
-	if d := time.Since(start); d > time.Second {
+	if d := time.Since(start); d > prompt {
 		t.Errorf("took %v", d)
 	}
 	if err := <-result; !errors.Is(err, os.ErrClosed) {

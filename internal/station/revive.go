@@ -33,14 +33,19 @@ const resetLag = time.Second
 
 // revive resets the port of a unit that gives no sync, or whose port hangs: a
 // bridge may have lost its way, and else would spoil one unit after the other.
-// It is done once an insertion, and reports whether it may have helped.
+// It is done once an insertion, and reports whether the unit may be asked
+// again, once it is there.
 func (a *attempt) revive(ctx context.Context) bool {
 	if a.ResetPort == nil || a.revived {
 		return false
 	}
 	a.revived = true
 	a.log.Warn("no answer: resetting its USB port", "path", a.port.Path, "tty", a.port.TTY)
-	if err := a.ResetPort(ctx, a.port); err != nil {
+	err := a.ResetPort(ctx, a.port)
+	if errors.Is(err, flasher.Detached) {
+		return true // that is why nothing answered; it may come back
+	}
+	if err != nil {
 		a.log.Warn("the USB port cannot be reset", "path", a.port.Path, "err", err)
 		return false
 	}

@@ -60,6 +60,27 @@ func TestSilentPortIsReset(t *testing.T) {
 	}
 }
 
+// A unit that does not answer because it was pulled out was pulled out.
+func TestSilentPortHasLeft(t *testing.T) {
+	deaf := espsim.Fault{Kind: espsim.Silence, Op: uint8(flasher.Sync), Times: -1}
+	var b *bench
+	reset := func(_ context.Context, d hotplug.Device) error {
+		b.remove(d.Path)
+		return fmt.Errorf("%w: no device there", flasher.Detached)
+	}
+	onBench(t, func(cfg *station.Config) { cfg.ResetPort = reset }, func(bench *bench) {
+		b = bench
+		b.insert(left, newUnit(1, deaf))
+		attempt := b.await(left, "work", func(s station.SlotView) bool { return s.State == station.Working }).Attempt
+		b.await(left, "empty", func(s station.SlotView) bool { return s.State == station.Empty })
+		a, err := b.store.Attempt(attempt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.expect(a, jobs.Error, "connect", "detached")
+	})
+}
+
 func tellsOfPower(a jobs.Attempt) bool {
 	return a.Failure != nil && strings.Contains(a.Failure.Hint, "power off and on")
 }

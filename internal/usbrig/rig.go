@@ -57,7 +57,13 @@ func (r *Rig) Open(ctx context.Context, d hotplug.Device) (flasher.Port, error) 
 
 // ResetPort resets a unit's USB device, for which its node has to be ours: see
 // deploy/60-flashd.rules.
-func (r *Rig) ResetPort(_ context.Context, d hotplug.Device) error { return libusb.Reset(d.Path) }
+func (r *Rig) ResetPort(_ context.Context, d hotplug.Device) error {
+	err := libusb.Reset(d.Path)
+	if errors.Is(err, libusb.ErrNotFound) {
+		return fmt.Errorf("%w: %w", flasher.Detached, err)
+	}
+	return err
+}
 
 // Run watches the USB until ctx ends. Where the kernel does not tell of
 // changes, a listing every few seconds has to do.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"time"
 )
 
 // function is the device behind a connection.
@@ -34,7 +35,7 @@ type connection struct {
 	waiting []uint32       // of held: those that want data from the chip, oldest first
 	fifo    []byte
 	reading bool // the host fetches data
-	leaving bool // nothing works any more
+	leaving bool // control requests fail
 	ended   bool
 }
 
@@ -95,8 +96,9 @@ func (c *connection) take(u urb) error {
 }
 
 func (c *connection) control(u urb) error {
-	if !c.hold(u) {
-		return nil
+	c.hold(u)
+	if c.isLeaving() {
+		return c.finish(u, broken, 0, nil)
 	}
 	answer, fine := c.device.control(u.setup, u.data)
 	switch {
@@ -125,15 +127,16 @@ func (c *connection) carryOut() {
 	}
 }
 
-// hold keeps an URB until it is answered, and reports whether it is to be.
-func (c *connection) hold(u urb) bool {
+func (c *connection) hold(u urb) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.held[u.sequence] = u
-	if c.leaving {
-		_ = c.answer(u, broken, 0, nil) // serve meets the same error
-	}
-	return !c.leaving
+}
+
+func (c *connection) isLeaving() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.leaving
 }
 
 func (c *connection) isHeld(u urb) bool {
@@ -180,11 +183,9 @@ func (c *connection) unlink(u urb) error {
 
 // want is the host asking for bytes of the chip.
 func (c *connection) want(u urb) error {
-	if !c.hold(u) {
-		return nil
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.held[u.sequence] = u
 	c.waiting = append(c.waiting, u.sequence)
 	c.reading = true
 	return c.flush()
@@ -246,24 +247,36 @@ func (c *connection) discard() {
 	c.room.Broadcast()
 }
 
+// hubLag is how long nobody answers before the hub says that the device is
+// gone: hubs are asked every 12 to 255 ms.
+const hubLag = 50 * time.Millisecond
+
 // leave takes the device off the bus. A host controller notices within a
-// fraction of a millisecond that a device does not answer any more, and ends
-// what is under way; vhci_hcd leaves that to us: an URB without an answer would
-// hang until its time is over, 5 s for most requests. One that the kernel is
-// sending at this instant still does.
+// fraction of a millisecond that a device does not answer any more, and fails
+// what is under way; vhci_hcd leaves that to us. It matters for control
+// requests, without an answer to which drivers hang for 5 s each. One that the
+// kernel sends at the very end still does that.
 func (c *connection) leave() {
 	half, ok := c.rw.(interface{ CloseRead() error })
 	if !ok { // no kernel is there
 		c.close()
 		return
 	}
+	c.breakOff()
+	time.Sleep(hubLag)
+	_ = half.CloseRead() // serve answers what was sent already, and closes
+}
+
+// breakOff fails the control requests that are under way, and those to come.
+func (c *connection) breakOff() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.leaving = true
 	for _, u := range c.held {
-		_ = c.answer(u, broken, 0, nil) // serve meets the same error
+		if u.endpoint == 0 {
+			_ = c.answer(u, broken, 0, nil) // serve meets the same error
+		}
 	}
-	_ = half.CloseRead() // serve answers what was sent already, and closes
 	c.room.Broadcast()
 }
 

@@ -49,8 +49,9 @@ func Path(port int) (string, error) {
 	return "", fmt.Errorf("usbip: no port %d", port)
 }
 
-// attachLimit is how long the kernel may take to clear a port after an unplug.
-const attachLimit = 5 * time.Second
+// attachLimit is how long the kernel may take to clear a port after an unplug:
+// as long as drivers wait for an answer that does not come, 5 s each.
+const attachLimit = 30 * time.Second
 
 // socket is the device's end of a plugging. Its reads block a thread of their
 // own: the kernel waits for our answers with locks held that the runtime's
@@ -82,10 +83,8 @@ func attach(port int) (_ io.ReadWriteCloser, err error) {
 	// The kernel takes a reference of its own.
 	defer func() { err = errors.Join(err, syscall.Close(pair[0])) }()
 	end := socket{os.NewFile(uintptr(pair[1]), "usbip")}
-	number := port/hubPorts*controllerPorts + port%hubPorts
-	line := fmt.Sprintf("%d %d %d %d", number, pair[0], 1<<16|(port+1), fullSpeed)
 	for deadline := time.Now().Add(attachLimit); ; time.Sleep(5 * time.Millisecond) {
-		err = os.WriteFile(filepath.Join(platform, "vhci_hcd.0", "attach"), []byte(line), 0)
+		err = attachTo(port, pair[0])
 		if !errors.Is(err, syscall.EBUSY) || time.Now().After(deadline) {
 			break
 		}
@@ -94,4 +93,21 @@ func attach(port int) (_ io.ReadWriteCloser, err error) {
 		return nil, errors.Join(fmt.Errorf("usbip: plug into port %d: %w", port, err), end.Close())
 	}
 	return end, nil
+}
+
+// attachTo gives the kernel the device behind a socket. A port whose last
+// device the kernel still knows is busy: vhci_hcd would let one device take the
+// place of the other without the kernel noticing, which no hand is fast enough
+// for.
+func attachTo(port, socket int) error {
+	path, err := Path(port)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(filepath.Join("/sys/bus/usb/devices", path)); err == nil {
+		return syscall.EBUSY
+	}
+	number := port/hubPorts*controllerPorts + port%hubPorts
+	line := fmt.Sprintf("%d %d %d %d", number, socket, 1<<16|(port+1), fullSpeed)
+	return os.WriteFile(filepath.Join(platform, "vhci_hcd.0", "attach"), []byte(line), 0)
 }
