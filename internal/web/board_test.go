@@ -22,8 +22,13 @@ func TestBoardInBrowser(t *testing.T) {
 		name string
 		test func(*browser, *jig)
 	}{
-		{"live", testLive}, {"keyboard", testKeyboard}, {"pages", testPages}, {"refusal", testRefusal},
-		{"screens", testScreens}, {"restart", testRestart}, {"rework", testRework},
+		{"live", testLive},
+		{"keyboard", testKeyboard},
+		{"pages", testPages},
+		{"refusal", testRefusal},
+		{"screens", testScreens},
+		{"restart", testRestart},
+		{"rework", testRework},
 	} {
 		begun := time.Now()
 		part.test(b, j)
