@@ -58,6 +58,9 @@ func learnSlots(c *cli.Context) error {
 			return withHint(exitFailure, err, "Run it with sudo, or have the slots printed only: --output -.")
 		}
 	}
+	if n := len(cfg.Slots); n > 0 && target != toOutput {
+		fmt.Fprintf(c.App.ErrWriter, "Slots that there are already (%d) give way to those that you show.\n", n)
+	}
 	slots, err := askForSlots(c, cfg, names)
 	if err != nil {
 		return err
@@ -196,6 +199,6 @@ func keepSlots(out, say io.Writer, target string, slots config.Slots) error {
 		_, printErr := fmt.Fprint(out, slots)
 		return withHint(exitFailure, errors.Join(err, printErr), "The slots are above: put them into "+target+" by hand.")
 	}
-	_, err := fmt.Fprintf(say, "%s has %d slots now. flashd reads it when it starts.\n", target, len(slots))
+	_, err := fmt.Fprintf(say, "%s has its slots now: %d. flashd reads it when it starts.\n", target, len(slots))
 	return err
 }

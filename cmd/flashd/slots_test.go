@@ -265,7 +265,7 @@ func TestKeepSlots(t *testing.T) {
 		fails             bool
 	}{
 		{target: "-", out: "slots:\n  1-1.1: left\n"},
-		{target: path, said: path + " has 1 slots now. flashd reads it when it starts.\n"},
+		{target: path, said: path + " has its slots now: 1. flashd reads it when it starts.\n"},
 		{target: filepath.Join(path, "none"), out: "slots:\n  1-1.1: left\n", fails: true},
 	} {
 		var out, said strings.Builder

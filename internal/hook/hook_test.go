@@ -25,8 +25,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // run has a shell carry out script for a pass, and returns the log.
-func run(t *testing.T, ctx context.Context, script string, timeout time.Duration, what station.Happening) string {
-	t.Helper()
+func run(ctx context.Context, script string, timeout time.Duration, what station.Happening) string {
 	what.Event = station.HookPass
 	return logOf(ctx, timeout, what, "/bin/sh", "-c", script)
 }
@@ -50,7 +49,7 @@ func TestEnvironment(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", "/run/systemd/notify")
 	t.Setenv("TZ", "UTC")
 	file := filepath.Join(t.TempDir(), "env")
-	log := run(t, t.Context(), "env >"+file, ample, station.Happening{
+	log := run(t.Context(), "env >"+file, ample, station.Happening{
 		Station: "line-1", Simulated: true, Slot: "left 1", Path: "1-1.2", Release: "gateway-1", Attempt: 7, Unit: "A1B2C3D4E5F6",
 		Outcome: jobs.Fail, Phase: "verify", Kind: "mismatch", Text: "It says \"no\";\x00 $(reboot).",
 	})
@@ -77,7 +76,7 @@ func TestEnvironment(t *testing.T) {
 }
 
 func TestAllVariablesAreThere(t *testing.T) {
-	log := run(t, t.Context(), `set -u; echo "<$FLASHD_UNIT$FLASHD_ATTEMPT$FLASHD_OUTCOME$FLASHD_PHASE$FLASHD_KIND$FLASHD_TEXT>"`, ample, station.Happening{})
+	log := run(t.Context(), `set -u; echo "<$FLASHD_UNIT$FLASHD_ATTEMPT$FLASHD_OUTCOME$FLASHD_PHASE$FLASHD_KIND$FLASHD_TEXT>"`, ample, station.Happening{})
 	if !strings.Contains(log, "output=<>") {
 		t.Error(log)
 	}
@@ -97,7 +96,7 @@ func TestLog(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			log := run(t, t.Context(), tc.script, ample, station.Happening{Slot: "left", Attempt: 3})
+			log := run(t.Context(), tc.script, ample, station.Happening{Slot: "left", Attempt: 3})
 			for _, want := range tc.want {
 				if !strings.Contains(log, want) {
 					t.Errorf("no %s in the log:\n%s", want, log)
@@ -119,7 +118,7 @@ func TestNoProgram(t *testing.T) {
 
 // What takes too long dies with all that it has started.
 func TestTimeoutKillsTheGroup(t *testing.T) {
-	log := run(t, t.Context(), "sleep 1000 & wait", time.Second, station.Happening{Text: t.Name()})
+	log := run(t.Context(), "sleep 1000 & wait", time.Second, station.Happening{Text: t.Name()})
 	if !strings.Contains(log, "it was killed after 1s") {
 		t.Error(log)
 	}
@@ -155,7 +154,7 @@ func TestStopKillsTheGroup(t *testing.T) {
 			time.Sleep(5 * time.Millisecond)
 		}
 	})
-	log := run(t, ctx, "sleep 1000 & touch "+file+"; wait", time.Hour, station.Happening{Text: t.Name()})
+	log := run(ctx, "sleep 1000 & touch "+file+"; wait", time.Hour, station.Happening{Text: t.Name()})
 	if !strings.Contains(log, "a hook has not ended") {
 		t.Error(log)
 	}
@@ -165,7 +164,7 @@ func TestStopKillsTheGroup(t *testing.T) {
 // A process that is left behind on purpose does not hold up the next hook.
 func TestProcessLeftBehind(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pid")
-	log := run(t, t.Context(), "sleep 1000 & echo $! >"+file+"; echo printing", ample, station.Happening{})
+	log := run(t.Context(), "sleep 1000 & echo $! >"+file+"; echo printing", ample, station.Happening{})
 	if !strings.Contains(log, "has left a process behind") || !strings.Contains(log, "output=printing") {
 		t.Error(log)
 	}

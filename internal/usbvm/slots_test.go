@@ -56,7 +56,7 @@ func TestSlotsAreLearned(t *testing.T) {
 		await(fmt.Sprintf("Slot %s is %s", slot.name, path(t, port)))
 		paths = append(paths, path(t, port))
 	}
-	await(file + " has 3 slots now")
+	await(file + " has its slots now: 3.")
 	if err := learn.Wait(); err != nil {
 		t.Error(err)
 	}
