@@ -122,7 +122,7 @@ func (p Phase) check() error {
 		return fmt.Errorf("phase %.40q: want a lower-case word", p.Name)
 	case p.Next != "" && !wordRE.MatchString(p.Next):
 		return fmt.Errorf("next phase %.40q: want a lower-case word", p.Next)
-	case math.IsNaN(p.Seconds) || math.IsInf(p.Seconds, 0) || p.Seconds < 0:
+	case math.IsNaN(p.Seconds) || p.Seconds < 0 || p.Seconds > maxSeconds:
 		return fmt.Errorf("phase %s: %v seconds", p.Name, p.Seconds)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -21,19 +22,24 @@ var (
 	bucketByStart       = []byte("attempts-by-start")
 	bucketByUnit        = []byte("attempts-by-unit")
 	bucketOpen          = []byte("attempts-open")
+	bucketByWord        = []byte("attempts-by-word")
 	bucketUnits         = []byte("units")
 	bucketReworks       = []byte("reworks")
 	bucketReworksByUnit = []byte("reworks-by-unit")
+	bucketArchives      = []byte("archives")
 )
 
-var allBuckets = [][]byte{
+// firstBuckets are those of schema 1.
+var firstBuckets = [][]byte{
 	bucketMeta, bucketAttempts, bucketByStart, bucketByUnit, bucketOpen,
 	bucketUnits, bucketReworks, bucketReworksByUnit,
 }
 
+var allBuckets = slices.Concat(firstBuckets, [][]byte{bucketByWord, bucketArchives})
+
 // books are the store's buckets within one transaction.
 type books struct {
-	attempts, byStart, byUnit, open, units, reworks, reworksByUnit *bbolt.Bucket
+	attempts, byStart, byUnit, byWord, open, units, reworks, reworksByUnit, archives *bbolt.Bucket
 }
 
 func booksOf(tx *bbolt.Tx) books {
@@ -41,14 +47,18 @@ func booksOf(tx *bbolt.Tx) books {
 		attempts:      tx.Bucket(bucketAttempts),
 		byStart:       tx.Bucket(bucketByStart),
 		byUnit:        tx.Bucket(bucketByUnit),
+		byWord:        tx.Bucket(bucketByWord),
 		open:          tx.Bucket(bucketOpen),
 		units:         tx.Bucket(bucketUnits),
 		reworks:       tx.Bucket(bucketReworks),
 		reworksByUnit: tx.Bucket(bucketReworksByUnit),
+		archives:      tx.Bucket(bucketArchives),
 	}
 	// These only grow at their end: fuller pages make a smaller file. Attempts
-	// grow a little while they are open, so they keep some room.
+	// grow a little while they are open, so they keep some room. So do units, most
+	// of which come in the order of their MACs.
 	b.attempts.FillPercent, b.byStart.FillPercent, b.reworks.FillPercent = 0.9, 1, 1
+	b.units.FillPercent, b.byUnit.FillPercent = 0.8, 0.8
 	return b
 }
 
@@ -99,12 +109,16 @@ func decode[T any](data []byte) (T, error) {
 }
 
 func (b books) attempt(id uint64) (Attempt, error) {
-	return get[Attempt](b.attempts, idKey(id), ErrNoAttempt)
+	s, err := get[stored](b.attempts, idKey(id), ErrNoAttempt)
+	if err != nil {
+		return Attempt{}, err
+	}
+	return s.attempt()
 }
 
 func (b books) unit(id string) (Unit, error) {
 	return get[Unit](b.units, []byte(id), ErrNoUnit)
 }
 
-func (b books) putAttempt(a Attempt) error { return put(b.attempts, idKey(a.ID), a) }
+func (b books) putAttempt(a Attempt) error { return put(b.attempts, idKey(a.ID), a.store()) }
 func (b books) putUnit(u Unit) error       { return put(b.units, []byte(u.ID), u) }

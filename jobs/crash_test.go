@@ -20,6 +20,11 @@ import (
 const crashEnv = "FLASHD_TEST_CRASH_STORE"
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(archiveEnv); path != "" {
+		err := archiveUntilKilled(path)
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	if path := os.Getenv(crashEnv); path != "" {
 		err := workUntilKilled(path)
 		fmt.Fprintln(os.Stderr, err)

@@ -1,11 +1,12 @@
 package jobs
 
 import (
+	"bufio"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"go.etcd.io/bbolt"
@@ -49,8 +50,8 @@ func removeIfThere(path string) error {
 	return nil
 }
 
-// removeUnfinished removes what processes left behind that were killed in create.
-// The caller holds the store at path: a process that is in create at this moment
+// removeUnfinished removes what processes left behind that were killed in create or
+// writeFile. The caller holds the store: a process that is in create at this moment
 // finds that store and does without its own. What cannot be removed does no harm.
 func removeUnfinished(path string) {
 	entries, err := os.ReadDir(filepath.Dir(path))
@@ -76,9 +77,30 @@ func initialize(path string) error {
 				return err
 			}
 		}
-		return tx.Bucket(bucketMeta).Put(keySchema, strconv.AppendInt(nil, Schema, 10))
+		return putSchema(tx)
 	})
 	return errors.Join(err, db.Close())
+}
+
+// writeFile makes a file that is there only once it is whole and on disk. It has
+// mode 0600, and replaces one of its name.
+func writeFile(path string, write func(io.Writer) error) (err error) {
+	removeUnfinished(path)
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, filepath.Base(path)+unfinished+"*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, removeIfThere(f.Name())) }()
+	w := bufio.NewWriterSize(f, 1<<20)
+	err = write(w)
+	if err := errors.Join(err, w.Flush(), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(dir)
 }
 
 // syncDir makes the name of a new file survive a power cut.

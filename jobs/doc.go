@@ -15,6 +15,8 @@
 //   - No field holds a secret. The source of the credentials is one word, sentences
 //     are stripped of bearer tokens and long hexadecimal runs, and no digest of a
 //     partition that holds secrets is kept.
+//   - What was archived has been on disk elsewhere, and read again, before it is
+//     deleted; units and reworks are never deleted.
 //
 // # The file
 //
@@ -23,17 +25,27 @@
 // so that key order is numeric order; START is nanoseconds since 1970.
 //
 //	bucket            key              value
-//	meta              "schema"         schema version in decimal digits: "1"
-//	attempts          ID               Attempt
+//	meta              "schema"         schema version in decimal digits: "2"
+//	attempts          ID               Attempt, its phases and regions as columns
 //	attempts-by-start START ID         empty
 //	attempts-by-unit  UNIT START ID    empty; once the unit is identified
+//	attempts-by-word  WORD             a bucket of START ID
 //	attempts-open     START ID         empty; removed when the attempt is finished
 //	units             UNIT             Unit
 //	reworks           ID               Rework
 //	reworks-by-unit   UNIT ID          empty
+//	archives          ID               Archive
 //
-// UNIT is a device ID: the unit's base MAC as twelve upper-case hex digits. IDs
-// count from 1 in the order in which attempts, or reworks, were recorded. A unit's
-// record carries its summary, and indexes end in START ID, so that looking up a
-// unit or the newest attempts costs the same after a million attempts as after ten.
+// UNIT is a device ID: the unit's base MAC as twelve upper-case hex digits. WORD is
+// one that a Filter knows: slot=NAME, release=NAME, outcome=, kind=, phase=, blame=.
+// IDs count from 1 in the order in which attempts, or reworks, were recorded.
+// A unit's record carries its summary, and indexes end in START ID, so that
+// looking up a unit, or the newest attempts of any kind, costs the same after a
+// million attempts as after ten; BENCHMARKS.md has the numbers.
+//
+// Schema 1 had neither words nor archives, and attempts as they are in an API
+// answer. It is migrated when it is opened for writing, and a copy kept.
+//
+// Beside the file, FILE.closed says that it was closed in order, so that the next
+// Open need not read all of it. It may be removed at any time.
 package jobs

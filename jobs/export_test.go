@@ -7,9 +7,16 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Fill records n passed units, one attempt each, a second apart, in few
-// transactions: what the tests need in bulk would else take one sync a step.
-func (s *Store) Fill(t testing.TB, n int, start time.Time, unit func(int) string) {
+// Filling is an attempt that Fill records.
+type Filling struct {
+	Slot, Release, Unit string
+	Start               time.Time
+	Result              Result
+}
+
+// Fill records n finished attempts in few transactions: what the tests need in
+// bulk would else take one sync a step.
+func (s *Store) Fill(t testing.TB, n int, filling func(i int) Filling) {
 	s.db.NoSync = true
 	defer func() { s.db.NoSync = false }()
 	const share = 5000
@@ -17,7 +24,7 @@ func (s *Store) Fill(t testing.TB, n int, start time.Time, unit func(int) string
 		err := s.db.Update(func(tx *bbolt.Tx) error {
 			b := booksOf(tx)
 			for i := from; i < min(from+share, n); i++ {
-				if err := b.fill(start.Add(time.Duration(i)*time.Second), unit(i)); err != nil {
+				if err := b.fill(filling(i)); err != nil {
 					return err
 				}
 			}
@@ -27,14 +34,17 @@ func (s *Store) Fill(t testing.TB, n int, start time.Time, unit func(int) string
 			t.Fatal(err)
 		}
 	}
+	if err := s.db.Sync(); err != nil {
+		t.Fatal(err)
+	}
 }
 
-func (b books) fill(start time.Time, unit string) error {
-	id, err := b.begin(Attempt{Slot: "1", Path: "1-1.1", Release: "gateway-1.4.2", Tool: "flashd 0.1", Start: start})
+func (b books) fill(f Filling) error {
+	id, err := b.begin(Attempt{Slot: f.Slot, Path: "1-1." + f.Slot, Release: f.Release, ReleaseDigest: digest, Tool: "v0.1.0", Start: f.Start})
 	if err != nil {
 		return err
 	}
-	if _, err := b.identify(id, unit, "esp32s3", start); err != nil {
+	if _, err := b.identify(id, f.Unit, "esp32s3", f.Start); err != nil {
 		return err
 	}
 	a, err := b.attempt(id)
@@ -42,17 +52,16 @@ func (b books) fill(start time.Time, unit string) error {
 		return err
 	}
 	for i, name := range []string{"connect", "identify", "ledger", "write", "verify", "credentials", "personalize", "reboot", "check"} {
-		a.Phases = append(a.Phases, Phase{Name: name, Start: start.Add(time.Duration(i) * time.Second), Seconds: 1.234567})
+		a.Phases = append(a.Phases, Phase{Name: name, Start: f.Start.Add(time.Duration(i) * time.Second), Seconds: 1.234567})
 	}
 	if err := b.putAttempt(a); err != nil {
 		return err
 	}
-	_, err = b.finish(id, Result{
-		Outcome: Pass, End: start.Add(20 * time.Second), Written: 900_000, BootChecked: true, Credential: "server",
-		Verified: []Region{{"bootloader", 0, 21000}, {"partitions", 0x8000, 3072}, {"app", 0x10000, 1 << 20}, {"nvs", 0x9000, 0x6000}},
-	})
+	_, err = b.finish(id, f.Result)
 	return err
 }
+
+const digest = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 // Decode is the decoder of a record.
 func Decode[T any](data []byte) (T, error) { return decode[T](data) }

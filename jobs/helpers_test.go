@@ -148,4 +148,10 @@ func copyFile(t testing.TB, path string) string {
 	return to
 }
 
-func fill(t testing.TB, s *jobs.Store, n int) { s.Fill(t, n, t0, unitN) }
+// fill records n units that passed in slot 1, a second apart.
+func fill(t testing.TB, s *jobs.Store, n int) {
+	t.Helper()
+	s.Fill(t, n, func(i int) jobs.Filling {
+		return jobs.Filling{Slot: "1", Release: "gateway-1.4.2", Unit: unitN(i), Start: t0.Add(time.Duration(i) * time.Second), Result: pass()}
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 )
 
@@ -46,19 +47,22 @@ const (
 
 var order = binary.NativeEndian
 
-// walker reads every page that can be reached from the root, without bbolt: that
-// trusts what it reads, and can be led out of the file or round in circles.
+// walker reads pages from the root on, without bbolt: that trusts what it reads,
+// and can be led out of the file or round in circles.
 type walker struct {
 	file    io.ReaderAt
 	size    int      // of a page, bytes
+	quick   bool     // of the leaves below one branch, read the first only
 	used    []bool   // pages met so far
 	buffers [][]byte // one for each level of the tree
 	tree    *tree
+	met     int // pages
+	tell    Progress
 }
 
 // tree is one bucket's tree of pages on the way through it.
 type tree struct {
-	bucket  string // "" for the root, whose values are the buckets
+	kind    string // of bucket, which is the name of most; "" for the root
 	floor   []byte // no further key is before it
 	last    []byte // the latest key
 	keys    int    // how many there were
@@ -69,62 +73,109 @@ type entry struct {
 	key, value []byte
 }
 
-// checkStructure checks the trees of pages that transaction txid left, and that
-// every record is under its own key. It decodes no record: its cost is that of
-// reading the file once.
-func checkStructure(file io.ReaderAt, size int, txid uint64) error {
+// roots are what a transaction left: where its trees and its free list begin, and
+// how many pages there are.
+type roots struct {
+	root, freelist, pages uint64
+}
+
+// rootsOf reads the roots of transaction txid.
+func rootsOf(file io.ReaderAt, size int, txid uint64) (roots, error) {
 	meta := make([]byte, metaSize)
 	// Transactions write their meta page in turns; bbolt has checked its checksum.
 	if _, err := file.ReadAt(meta, int64(txid%2)*int64(size)); err != nil {
-		return err
+		return roots{}, err
 	}
-	w := &walker{file: file, size: size, used: make([]bool, order.Uint64(meta[metaPages:]))}
+	return roots{order.Uint64(meta[metaRoot:]), order.Uint64(meta[metaFreelist:]), order.Uint64(meta[metaPages:])}, nil
+}
+
+// whole checks every page, and that every record is under its own key. It decodes
+// no record: its cost is that of reading the file once.
+func (r roots) whole(file io.ReaderAt, size int, tell Progress) error {
+	w := &walker{file: file, size: size, used: make([]bool, r.pages), tell: tell}
+	err := w.all(r)
+	if err == nil && r.freelist != noFreelist {
+		if lost := slices.Index(w.used[2:], false); lost >= 0 {
+			err = fmt.Errorf("page %d is lost: neither used nor free", lost+2)
+		}
+	}
+	return err
+}
+
+// branches checks all pages but most of the leaves: that bbolt is not led round in
+// circles, and does not take a page in use for a free one. That is a hundredth of
+// the file. Damage within a leaf shows when it is read.
+func (r roots) branches(file io.ReaderAt, size int) error {
+	w := &walker{file: file, size: size, used: make([]bool, r.pages), quick: true}
+	return w.all(r)
+}
+
+func (w *walker) all(r roots) error {
 	root := &tree{}
-	if err := w.walk(root, order.Uint64(meta[metaRoot:])); err != nil {
+	if err := w.walk(root, r.root); err != nil {
 		return err
 	}
 	for _, b := range root.buckets {
-		if err := w.bucket(b); err != nil {
-			return fmt.Errorf("bucket %.20q: %w", b.key, err)
+		if err := w.bucket(b, string(b.key)); err != nil {
+			return err
 		}
 	}
-	if id := order.Uint64(meta[metaFreelist:]); id != noFreelist {
-		return w.freelist(id)
+	if r.freelist != noFreelist {
+		return w.free(r.freelist)
 	}
 	return nil
 }
 
-func (w *walker) bucket(b entry) error {
-	if len(b.value) < bucketValue {
-		return errors.New("no root")
+// bucket checks the tree of a bucket, and those of the buckets in it.
+func (w *walker) bucket(b entry, kind string) error {
+	t, err := w.bucketTree(b.value, kind)
+	if err != nil {
+		return fmt.Errorf("bucket %.40q: %w", b.key, err)
 	}
-	t := &tree{bucket: string(b.key)}
-	if root := order.Uint64(b.value); root != 0 {
-		return w.walk(t, root)
+	for _, word := range t.buckets {
+		if err := w.bucket(word, string(bucketByStart)); err != nil { // its keys are of that kind
+			return err
+		}
 	}
-	page := b.value[bucketValue:]
+	return nil
+}
+
+func (w *walker) bucketTree(value []byte, kind string) (*tree, error) {
+	t := &tree{kind: kind}
+	if len(value) < bucketValue {
+		return nil, errors.New("no root")
+	}
+	if root := order.Uint64(value); root != 0 {
+		return t, w.walk(t, root)
+	}
+	page := value[bucketValue:]
 	if len(page) < pageHeader || order.Uint16(page[8:]) != leafKind {
-		return errors.New("no page")
+		return nil, errors.New("no page")
 	}
 	w.tree = t
-	return w.elements(page, 0)
+	return t, w.elements(page, 0)
 }
 
 func (w *walker) walk(t *tree, root uint64) error {
 	w.tree = t
-	return w.page(root, 0)
+	_, err := w.page(root, 0)
+	return err
 }
 
-// page checks a page and all below it.
-func (w *walker) page(id uint64, depth int) error {
+// page checks a page and what is below it, and returns the kind of page.
+func (w *walker) page(id uint64, depth int) (kind uint16, err error) {
 	page, err := w.read(id, depth)
+	if err == nil {
+		kind = order.Uint16(page[8:])
+		err = w.elements(page, depth)
+	}
 	if err != nil {
-		return fmt.Errorf("page %d: %w", id, err)
+		return 0, fmt.Errorf("page %d: %w", id, err)
 	}
-	if err := w.elements(page, depth); err != nil {
-		return fmt.Errorf("page %d: %w", id, err)
+	if w.tell != nil {
+		err = w.tell(Pages, w.met, len(w.used))
 	}
-	return nil
+	return kind, err
 }
 
 // read takes a page, with its overflow, that nothing else may use.
@@ -170,6 +221,7 @@ func (w *walker) claim(id, n uint64) error {
 		}
 		w.used[i] = true
 	}
+	w.met += int(n)
 	return nil
 }
 
@@ -180,6 +232,7 @@ func (w *walker) elements(page []byte, depth int) error {
 	if at > len(page) || kind != leafKind && (kind != branchKind || count == 0) {
 		return fmt.Errorf("kind %#x with %d elements", kind, count)
 	}
+	leaves := false // whether the pages below are leaves
 	for i := range count {
 		e := page[pageHeader+i*element:][:element]
 		layout, valueSize := e, uint64(0)
@@ -194,7 +247,7 @@ func (w *walker) elements(page []byte, depth int) error {
 		at += int(keySize + valueSize)
 		var err error
 		if kind == branchKind {
-			err = w.child(key, order.Uint64(e[8:]), depth)
+			leaves, err = w.child(key, order.Uint64(e[8:]), depth, leaves)
 		} else {
 			err = w.tree.add(key, value, order.Uint32(e))
 		}
@@ -205,14 +258,20 @@ func (w *walker) elements(page []byte, depth int) error {
 	return nil
 }
 
-// child checks the page below a branch, which holds keys from key on.
-func (w *walker) child(key []byte, page uint64, depth int) error {
+// child checks the page below a branch, which holds keys from key on. It reports
+// whether that is a leaf. A quick walker does not read one if the last was one,
+// since all leaves of a tree are at the same depth.
+func (w *walker) child(key []byte, page uint64, depth int, leaf bool) (bool, error) {
 	t := w.tree
 	if t.keys > 0 && bytes.Compare(key, t.last) <= 0 || bytes.Compare(key, t.floor) < 0 {
-		return errors.New("keys out of order")
+		return false, errors.New("keys out of order")
 	}
 	t.floor = append(t.floor[:0], key...)
-	return w.page(page, depth+1)
+	if w.quick && leaf {
+		return true, w.claim(page, 1)
+	}
+	kind, err := w.page(page, depth+1)
+	return kind == leafKind, err
 }
 
 // add takes the next entry of a leaf.
@@ -222,22 +281,23 @@ func (t *tree) add(key, value []byte, flags uint32) error {
 	}
 	t.last = append(t.last[:0], key...)
 	t.keys++
-	if t.bucket == "" && flags == bucketFlag {
+	switch holds := t.kind == "" || t.kind == string(bucketByWord); {
+	case holds && flags == bucketFlag:
 		t.buckets = append(t.buckets, entry{bytes.Clone(key), bytes.Clone(value)})
 		return nil
-	}
-	if t.bucket == "" || flags != 0 {
+	case holds || flags != 0:
 		return fmt.Errorf("entry with flags %#x", flags)
+	default:
+		return checkEntry(t.kind, key, value)
 	}
-	return checkEntry(t.bucket, key, value)
 }
 
 // checkEntry checks what can be seen of an entry without decoding its record: a
 // record is under the ID that it begins with, and an index has keys of one length.
-func checkEntry(bucket string, key, value []byte) error {
+func checkEntry(kind string, key, value []byte) error {
 	size, begin := 0, ""
-	switch bucket {
-	case string(bucketAttempts), string(bucketReworks):
+	switch kind {
+	case string(bucketAttempts), string(bucketReworks), string(bucketArchives):
 		if size = 8; len(key) == size {
 			begin = `{"id":` + strconv.FormatUint(idOf(key), 10) + `,`
 		}
@@ -264,9 +324,9 @@ func checkEntry(bucket string, key, value []byte) error {
 	return nil
 }
 
-// freelist checks that no page is both free and in use: the next write would
+// free checks that no page is both free and in use: the next write would
 // destroy it.
-func (w *walker) freelist(id uint64) error {
+func (w *walker) free(id uint64) error {
 	page, err := w.read(id, 0)
 	if err != nil {
 		return fmt.Errorf("free list on page %d: %w", id, err)

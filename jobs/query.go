@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -18,27 +17,6 @@ const pageRecords = 256
 // pageKeys is how many keys a search compares in one transaction; they cost
 // much less than records.
 const pageKeys = 64 * pageRecords
-
-// Filter selects attempts. Empty fields select all.
-type Filter struct {
-	Unit    string    // device ID
-	Slot    string    // name of the slot
-	Outcome Outcome   //
-	Release string    // name of the release
-	Open    bool      // only attempts not yet finished
-	Since   time.Time // started then or later
-	Until   time.Time // started before then
-	After   uint64    // ID of an attempt: only those that come after it in the list
-	Limit   int       // at most so many
-}
-
-func (f Filter) matches(a Attempt) bool {
-	return (f.Unit == "" || a.Unit == f.Unit) &&
-		(f.Slot == "" || a.Slot == f.Slot) &&
-		(f.Outcome == "" || a.Outcome == f.Outcome) &&
-		(f.Release == "" || a.Release == f.Release) &&
-		(!f.Open || a.Open())
-}
 
 // Unit returns the summary of a unit, or ErrNoUnit.
 func (s *Store) Unit(id string) (u Unit, err error) {
@@ -65,107 +43,6 @@ func (s *Store) Attempt(id uint64) (a Attempt, err error) {
 		return Attempt{}, fmt.Errorf("attempt %d: %w", id, err)
 	}
 	return a, nil
-}
-
-// Attempts yields the attempts that f selects, the one started last first. What
-// is recorded meanwhile may or may not be among them. An error ends it.
-func (s *Store) Attempts(f Filter) iter.Seq2[Attempt, error] {
-	return func(yield func(Attempt, error) bool) {
-		if f.Unit != "" {
-			if err := checkUnitID(f.Unit); err != nil {
-				yield(Attempt{}, err)
-				return
-			}
-		}
-		to, err := s.end(f)
-		if err != nil {
-			yield(Attempt{}, fmt.Errorf("attempts: %w", err))
-			return
-		}
-		for left := f.Limit; to != nil; {
-			var page []Attempt
-			err := s.view(func(b books) (err error) {
-				page, to, err = b.page(f, to, left)
-				return err
-			})
-			if err != nil {
-				yield(Attempt{}, fmt.Errorf("attempts: %w", err))
-				return
-			}
-			for _, a := range page {
-				if !yield(a, nil) {
-					return
-				}
-			}
-			if left -= len(page); f.Limit > 0 && left <= 0 {
-				return
-			}
-		}
-	}
-}
-
-// page reads the attempts whose index keys are before to, newest first, until it
-// has found limit (if positive) or looked at pageRecords. The key it returns is
-// where to go on, nil at the end.
-func (b books) page(f Filter, to []byte, limit int) (found []Attempt, next []byte, err error) {
-	begin, c := f.begin(), b.index(f).Cursor()
-	looked := 0
-	for k := before(c, to); k != nil && bytes.Compare(k, begin) >= 0; k, _ = c.Prev() {
-		a, err := b.attempt(idOf(k))
-		if err != nil {
-			return nil, nil, fmt.Errorf("attempt %d: %w", idOf(k), err)
-		}
-		if f.matches(a) {
-			found = append(found, a)
-		}
-		looked++
-		if looked == pageRecords || limit > 0 && len(found) == limit {
-			return found, slices.Clone(k), nil
-		}
-	}
-	return found, nil, nil
-}
-
-// index is the smallest index that holds all that f selects.
-func (b books) index(f Filter) *bbolt.Bucket {
-	switch {
-	case f.Unit != "":
-		return b.byUnit
-	case f.Open:
-		return b.open
-	default:
-		return b.byStart
-	}
-}
-
-// begin is the first key of f in its index.
-func (f Filter) begin() []byte { return startKey(f.Unit, f.Since, 0) }
-
-// end is the key behind the last of f in its index.
-func (s *Store) end(f Filter) ([]byte, error) {
-	end := append([]byte(f.Unit), bytes.Repeat([]byte{0xFF}, 16)...)
-	if !f.Until.IsZero() {
-		end = startKey(f.Unit, f.Until, 0)
-	}
-	if f.After == 0 {
-		return end, nil
-	}
-	a, err := s.Attempt(f.After)
-	if after := startKey(f.Unit, a.Start, a.ID); bytes.Compare(after, end) < 0 {
-		end = after
-	}
-	return end, err
-}
-
-// before moves c to the last key before to.
-func before(c *bbolt.Cursor, to []byte) []byte {
-	k, _ := c.Seek(to)
-	if k == nil {
-		k, _ = c.Last()
-		return k
-	}
-	k, _ = c.Prev()
-	return k
 }
 
 // Units yields all units in order of their IDs. An error ends it.

@@ -203,7 +203,7 @@ func TestOpenOtherFile(t *testing.T) {
 		change func(tx *bbolt.Tx) error
 		want   error
 	}{
-		"newer schema":    {func(tx *bbolt.Tx) error { return tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte("2")) }, jobs.ErrNewer},
+		"newer schema":    {func(tx *bbolt.Tx) error { return tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte("3")) }, jobs.ErrNewer},
 		"no schema":       {func(tx *bbolt.Tx) error { return tx.Bucket([]byte("meta")).Delete([]byte("schema")) }, jobs.ErrDamaged},
 		"not our buckets": {func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("meta")) }, jobs.ErrDamaged},
 		"a bucket lost":   {func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("units")) }, jobs.ErrDamaged},

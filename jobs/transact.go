@@ -14,7 +14,8 @@ import (
 //
 // Pages that came to refer to each other in a circle are the one damage that it
 // cannot stop, since Go ends a process whose stack overflows. So every Open looks
-// for them, and what is left are those that appear while the store is open.
+// for them, and what is left are those that appear while the store is open, and
+// those in leaves of a store that was closed in order.
 func (s *Store) guarded(transaction func() error) (err error) {
 	if cause := s.broken.Load(); cause != nil {
 		return *cause
@@ -22,12 +23,16 @@ func (s *Store) guarded(transaction func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			cause := fmt.Errorf("%w (%v)", ErrDamaged, p)
-			s.broken.CompareAndSwap(nil, &cause)
-			err = cause
+			err = s.condemn(fmt.Errorf("%w (%v)", ErrDamaged, p))
 		}
 	}()
 	return transaction()
+}
+
+// condemn lets no transaction begin any more, and returns why.
+func (s *Store) condemn(cause error) error {
+	s.broken.CompareAndSwap(nil, &cause)
+	return cause
 }
 
 func (s *Store) view(fn func(books) error) error {

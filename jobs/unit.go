@@ -31,6 +31,23 @@ type Unit struct {
 	LastOutcome Outcome `json:"lastOutcome,omitempty"` // of the latest finished attempt that was allowed to work
 	Rework      *Rework `json:"rework,omitempty"`      // armed, unless it has expired since
 	Open        uint64  `json:"open,omitempty"`        // the attempt that works on it now, 0 if none
+
+	// Archived counts those of Attempts, Refused and Fails whose attempts are no
+	// longer in the store but in an archive.
+	Archived Archived `json:"archived,omitzero"`
+}
+
+// Archived counts attempts of a unit that are in archives.
+type Archived struct {
+	Attempts int `json:"attempts,omitempty"`
+	Refused  int `json:"refused,omitempty"`
+	Fails    int `json:"fails,omitempty"`
+}
+
+func (n *Archived) add(a Attempt) {
+	n.Attempts += count(a.Verdict.Grants())
+	n.Refused += count(!a.Verdict.Grants())
+	n.Fails += count(a.Verdict.Grants() && a.Outcome == Fail)
 }
 
 // Verdict is what may be done to a unit.

@@ -16,6 +16,9 @@ var (
 	ErrNotGranted = errors.New("the attempt was not allowed to work on this unit")
 )
 
+// maxName bounds the names that attempts are found by, in bytes.
+const maxName = 1000
+
 // Begin records a new attempt and returns it with its ID. It is on disk when
 // Begin returns. Slot or Path is required; the unit is not known yet, and all
 // that belongs to later steps must be empty. A zero Start means now.
@@ -23,6 +26,8 @@ func (s *Store) Begin(a Attempt) (Attempt, error) {
 	switch {
 	case a.Slot == "" && a.Path == "":
 		return Attempt{}, errors.New("begin attempt: a slot or a path is required")
+	case len(a.Slot) > maxName || len(a.Release) > maxName:
+		return Attempt{}, fmt.Errorf("begin attempt: the name of a slot or a release has more than %d bytes", maxName)
 	case a.ID != 0 || a.Unit != "" || !a.Open():
 		return Attempt{}, errors.New("begin attempt: it already has an ID, a unit or an outcome")
 	}
@@ -46,7 +51,7 @@ func (b books) begin(a Attempt) (uint64, error) {
 		return 0, err
 	}
 	key := startKey("", a.Start, a.ID)
-	return a.ID, errors.Join(b.byStart.Put(key, nil), b.open.Put(key, nil), b.putAttempt(a))
+	return a.ID, errors.Join(b.byStart.Put(key, nil), b.open.Put(key, nil), b.index(a), b.putAttempt(a))
 }
 
 // Identify binds unit, a device ID, to open attempt id and decides what may be
@@ -198,7 +203,7 @@ func (b books) close(a *Attempt) error {
 			return err
 		}
 	}
-	return errors.Join(b.open.Delete(startKey("", a.Start, a.ID)), b.putAttempt(*a))
+	return errors.Join(b.open.Delete(startKey("", a.Start, a.ID)), b.index(*a), b.putAttempt(*a))
 }
 
 // openAttempt reads an attempt that may still be changed.
