@@ -18,7 +18,6 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
-	"strconv"
 	"strings"
 )
 
@@ -76,41 +75,8 @@ func compare() error {
 	}
 	clients = append(clients, tools...)
 
-	fmt.Println("| scenario | client | seconds | × bound | bytes | round trips | CPU s |")
-	fmt.Println("|---|---|--:|--:|--:|--:|--:|")
-	for _, s := range scenarios {
-		for _, c := range clients {
-			if !match.MatchString(s.name + " " + c.name) {
-				continue
-			}
-			m, err := s.fastest(ctx, release, c, *best)
-			if err != nil {
-				return fmt.Errorf("%s: %s: %w", s.name, c.name, err)
-			}
-			bound := s.bound(release)
-			fmt.Printf("| %s | %s | %.2f | %.2f | %d | %d | %.2f |\n", s.name, c.name, m.seconds, m.seconds/bound, m.bytes, m.commands, m.cpu)
-		}
+	if err := eachScenario(ctx, release, clients, match, *best); err != nil {
+		return err
 	}
 	return manySlots(ctx, release, *slots)
-}
-
-// manySlots has flashd flash several units at once.
-func manySlots(ctx context.Context, r *release, counts string) error {
-	if counts == "" {
-		return nil
-	}
-	fmt.Println("\n| units at once | slowest unit, s | CPU s a unit | memory, MB |")
-	fmt.Println("|--:|--:|--:|--:|")
-	for field := range strings.SplitSeq(counts, ",") {
-		n, err := strconv.Atoi(field)
-		if err != nil {
-			return fmt.Errorf("-slots: %w", err)
-		}
-		m, err := scenarios[0].runUnits(ctx, r, own("flashd"), n)
-		if err != nil {
-			return fmt.Errorf("%d units: %w", n, err)
-		}
-		fmt.Printf("| %d | %.2f | %.3f | %.0f |\n", n, m.slowest, m.cpu/float64(n), m.memory)
-	}
-	return nil
 }
