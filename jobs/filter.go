@@ -29,6 +29,26 @@ type Filter struct {
 	Limit   int       // at most so many
 }
 
+// Check reports a field whose value no attempt can have. The error begins with the
+// name of the field.
+func (f Filter) Check() error {
+	switch {
+	case f.Outcome != "" && !slices.Contains(Outcomes, f.Outcome):
+		return fmt.Errorf("outcome %.40q: want one of %q", f.Outcome, Outcomes)
+	case f.Kind != "" && !wordRE.MatchString(f.Kind):
+		return fmt.Errorf("kind %.40q: want the kind of a failure, such as no_sync", f.Kind)
+	case f.Phase != "" && !wordRE.MatchString(f.Phase):
+		return fmt.Errorf("phase %.40q: want the phase of a failure, such as write", f.Phase)
+	case f.Blame != "" && f.Blame != BlameUnit && f.Blame != BlameRig:
+		return fmt.Errorf("blame %.40q: want %s or %s", f.Blame, BlameUnit, BlameRig)
+	case f.Limit < 0:
+		return fmt.Errorf("limit %d: want how many there are to be at most", f.Limit)
+	case f.Unit != "":
+		return checkUnitID(f.Unit)
+	}
+	return nil
+}
+
 // Selects reports whether f selects a, were it in the store: After and Limit are
 // about a list, and do not count.
 func (f Filter) Selects(a Attempt) bool {
@@ -46,11 +66,9 @@ func (f Filter) Selects(a Attempt) bool {
 // is recorded meanwhile may or may not be among them. An error ends it.
 func (s *Store) Attempts(f Filter) iter.Seq2[Attempt, error] {
 	return func(yield func(Attempt, error) bool) {
-		if f.Unit != "" {
-			if err := checkUnitID(f.Unit); err != nil {
-				yield(Attempt{}, err)
-				return
-			}
+		if err := f.Check(); err != nil {
+			yield(Attempt{}, err)
+			return
 		}
 		to, err := s.end(f)
 		if err != nil {

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -13,13 +12,7 @@ var AttemptColumns = []string{"id", "start", "slot", "unit", "release", "outcome
 // Row returns what people want of an attempt in a table, with times in the
 // local time zone.
 func (a Attempt) Row() []string {
-	outcome, seconds := string(a.Outcome), ""
-	if a.Open() {
-		outcome = "open"
-	} else {
-		seconds = fmt.Sprintf("%.1f", a.End.Sub(a.Start).Seconds())
-	}
-	row := []string{strconv.FormatUint(a.ID, 10), localTime(a.Start), a.Slot, a.Unit, a.Release, outcome, seconds}
+	row := []string{strconv.FormatUint(a.ID, 10), localTime(a.Start), a.Slot, a.Unit, a.Release, a.outcomeWord(), a.seconds(1)}
 	if a.Failure == nil {
 		return append(row, "", "", "")
 	}
@@ -42,4 +35,5 @@ func (u Unit) Row() []string {
 	}
 }
 
-func localTime(t time.Time) string { return t.Local().Format(time.DateTime) }
+// localTime is a time in the local zone, with its offset.
+func localTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05Z07:00") }

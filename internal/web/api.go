@@ -87,6 +87,9 @@ const (
 	qSlot    = "slot"
 	qOutcome = "outcome"
 	qRelease = "release"
+	qKind    = "kind"
+	qPhase   = "phase"
+	qBlame   = "blame"
 	qOpen    = "open"
 	qSince   = "since"
 	qUntil   = "until"
@@ -94,7 +97,7 @@ const (
 	qLimit   = "limit"
 )
 
-var queryFields = []string{qUnit, qSlot, qOutcome, qRelease, qOpen, qSince, qUntil, qAfter, qLimit}
+var queryFields = []string{qUnit, qSlot, qOutcome, qRelease, qKind, qPhase, qBlame, qOpen, qSince, qUntil, qAfter, qLimit}
 
 // filterOf reads a filter. What it does not know is an error: a misspelt
 // filter that is ignored selects everything.
@@ -104,9 +107,9 @@ func filterOf(q url.Values) (f jobs.Filter, err error) {
 			return f, fmt.Errorf("no filter %.40q: there are %s", name, strings.Join(queryFields, ", "))
 		}
 	}
-	f = jobs.Filter{Slot: q.Get(qSlot), Release: q.Get(qRelease), Outcome: jobs.Outcome(q.Get(qOutcome))}
-	if f.Outcome != "" && !slices.Contains(jobs.Outcomes, f.Outcome) {
-		return f, fmt.Errorf("outcome %.40q: want one of %q", f.Outcome, jobs.Outcomes)
+	f = jobs.Filter{
+		Slot: q.Get(qSlot), Release: q.Get(qRelease), Outcome: jobs.Outcome(q.Get(qOutcome)),
+		Kind: q.Get(qKind), Phase: q.Get(qPhase), Blame: jobs.Blame(q.Get(qBlame)),
 	}
 	if v := q.Get(qUnit); v != "" {
 		if f.Unit, err = unitID(v); err != nil {
@@ -127,8 +130,10 @@ func filterOf(q url.Values) (f jobs.Filter, err error) {
 	if f.Since, err = moment(qSince, q.Get(qSince)); err != nil {
 		return f, err
 	}
-	f.Until, err = moment(qUntil, q.Get(qUntil))
-	return f, err
+	if f.Until, err = moment(qUntil, q.Get(qUntil)); err != nil {
+		return f, err
+	}
+	return f, f.Check()
 }
 
 // moment reads a time, or how long ago it was; "" is the zero time.
@@ -157,6 +162,9 @@ func queryOf(f jobs.Filter) url.Values {
 	set(qSlot, f.Slot)
 	set(qOutcome, string(f.Outcome))
 	set(qRelease, f.Release)
+	set(qKind, f.Kind)
+	set(qPhase, f.Phase)
+	set(qBlame, string(f.Blame))
 	if f.Open {
 		q.Set(qOpen, "true")
 	}

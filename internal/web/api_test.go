@@ -42,6 +42,9 @@ func TestAttempts(t *testing.T) {
 		"?unit=a1:b2:c3:d4:e5:f6":           {1},
 		"?outcome=fail":                     {2},
 		"?release=old":                      {3},
+		"?kind=mismatch":                    {2},
+		"?phase=connect":                    {3},
+		"?blame=rig":                        {3},
 		"?limit=2":                          {3, 2},
 		"?limit=0":                          {3, 2, 1},
 		"?since=1h":                         {3, 2, 1},
@@ -108,7 +111,7 @@ func TestListThatBreaks(t *testing.T) {
 
 func TestQueryIsTheInverseOfFilter(t *testing.T) {
 	full := jobs.Filter{
-		Unit: passedUnit, Slot: "left 2&3", Outcome: jobs.Fail, Release: "gateway-2.4.1", Open: true, Limit: 7,
+		Unit: passedUnit, Slot: "left 2&3", Outcome: jobs.Fail, Release: "gateway-2.4.1", Kind: "no_sync", Phase: "connect", Blame: jobs.BlameUnit, Open: true, Limit: 7,
 		Since: time.Date(2026, 3, 2, 8, 0, 0, 123, time.UTC), Until: time.Date(2026, 3, 3, 8, 0, 0, 0, time.UTC),
 	}
 	for _, want := range []jobs.Filter{{}, full} {

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/http"
 
+	"hoptech.co.nz/flashd/internal/station"
 	"hoptech.co.nz/flashd/jobs"
 )
 
@@ -16,7 +17,8 @@ func (s *server) attemptsCSV(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, err.Error(), "")
 		return
 	}
-	answerCSV(w, "attempts.csv", s.Store.Attempts(f), jobs.AttemptColumns, jobs.Attempt.Row)
+	header, row := jobs.AttemptFields(station.Phases())
+	answerCSV(w, "attempts.csv", s.Store.Attempts(f), header, row)
 }
 
 func (s *server) unitsCSV(w http.ResponseWriter, r *http.Request) {
@@ -30,8 +32,8 @@ func (s *server) unitsCSV(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, err.Error(), "")
 		return
 	}
-	row := func(u foundUnit) []string { return u.Row() }
-	answerCSV(w, "units.csv", first(list, f.limit), jobs.UnitColumns, row)
+	row := func(u foundUnit) []string { return u.Fields() }
+	answerCSV(w, "units.csv", first(list, f.limit), jobs.UnitHeader, row)
 }
 
 // answerCSV sends a file a line at a time, as answerList does.

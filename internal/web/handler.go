@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -38,6 +39,10 @@ type Config struct {
 	// Releases lists the releases there are; nil: none are shown.
 	Releases func() ([]firmware.Summary, error)
 
+	// Archive moves attempts that were started before a moment out of the store.
+	// Only NewControl needs it.
+	Archive func(ctx context.Context, before time.Time) ([]jobs.Archive, error)
+
 	// Listen is the address of the TCP listener. Requests must name its host,
 	// or a loopback name, in their Host header; on a wildcard address they may
 	// name any IP address, or this machine.
@@ -55,10 +60,15 @@ func NewHandler(cfg Config) http.Handler {
 	return patient(secure(onlyHosts(cfg.Listen, onlyOwnPages(paced(s.routes(withToken(cfg.Token)))))))
 }
 
-// NewControl returns the handler for the unix socket: the same, and changes.
+// NewControl returns the handler for the unix socket: the same, changes, and what
+// looks after the record.
 func NewControl(cfg Config) http.Handler {
 	s := newServer(cfg)
-	return patient(secure(s.routes(open)))
+	mux := s.routes(open)
+	for path, h := range s.keeping() {
+		mux.Handle(path, h)
+	}
+	return patient(secure(mux))
 }
 
 type server struct {
@@ -72,7 +82,7 @@ func newServer(cfg Config) *server {
 }
 
 // routes lets requests that change something pass through g.
-func (s *server) routes(g gate) http.Handler {
+func (s *server) routes(g gate) *http.ServeMux {
 	mux := http.NewServeMux()
 	get := func(path string, h http.Handler) { mux.Handle(path, onlyMethods(h, http.MethodGet, http.MethodHead)) }
 	for path, a := range assets {
