@@ -250,6 +250,7 @@ func TestWatchdogOfFlashBoot(t *testing.T) {
 		inBubble(t, cfg, func(t *testing.T, c *client) {
 			if stopped {
 				w := espsim.ESP32S3.Watchdog
+				c.sync()
 				c.command(0x09, w.Protect, 0x50D83AA1, 0xFFFFFFFF, 0)
 				c.command(0x09, w.Config0, 0, 0xFFFFFFFF, 0)
 			}
@@ -267,12 +268,14 @@ func TestForceDownloadRegister(t *testing.T) {
 	cfg := espsim.Config{Model: espsim.ESP32S3, Wiring: espsim.USBSerialJTAG, Flash: unit(t, espsim.ESP32S3, nil)}
 	inBubble(t, cfg, func(t *testing.T, c *client) {
 		force := espsim.ESP32S3.Straps.ForceDownload.Address
+		c.sync()
 		c.command(0x09, force, 1, 1, 0)
 		c.lines(hard)
 		c.settle()
 		if got := c.chip.State(); got != espsim.Download {
 			t.Errorf("with the register set a reset leads to %v", got)
 		}
+		c.sync()
 		c.command(0x09, force, 0, 1, 0)
 		c.lines(hard)
 		c.settle()

@@ -125,7 +125,11 @@ func (c *client) all() (got []answer) {
 	return got
 }
 
+// parse takes a frame apart; one that is too short to be an answer is noise.
 func parse(f []byte) answer {
+	if len(f) < 8 {
+		return answer{tail: f}
+	}
 	return answer{op: f[1], value: binary.LittleEndian.Uint32(f[4:]), tail: f[8:]}
 }
 

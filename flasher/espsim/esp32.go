@@ -4,6 +4,7 @@ package espsim
 // targets/esp32.py; boot log of an ESP32-DevKitC.
 var ESP32 = &Model{
 	Name: "esp32", ChipID: 0, Magic: 0x00F01D83, SecurityInfo: 0, BeginWords: 4,
+	ROM:              ROM{Ring: 0x100, KeepsSync: true, WholeWindows: true, DivisionTraps: true},
 	BootloaderOffset: 0x1000, Crystal: 40_000_000, ROMCrystal: 3020 * 15625 * 34 / 40, UARTClockDivider: 0x3FF40014,
 	SPI: SPIRegisters{
 		Base: 0x3FF42000, User: 0x1C, User1: 0x20, User2: 0x24, MOSILength: 0x28, MISOLength: 0x2C, W0: 0x80,
@@ -41,7 +42,7 @@ var ESP32 = &Model{
 			powerOn:       "0x1 (POWERON_RESET)",
 			resetByRTC:    "0x10 (RTCWDT_RTC_RESET)",
 			resetByTimer:  "0x7 (TG0WDT_SYS_RESET)",
-			resetBySoft:   "0xc (SW_CPU_RESET)",
+			resetBySoft:   "0x3 (SW_RESET)",
 			resetBrownOut: "0xf (RTCWDT_BROWN_OUT_RESET)",
 		},
 		LeftLoader: "Falling back to built-in command interpreter.\r\nOK\r\n>",

@@ -41,6 +41,6 @@ var lowPowerResetWords = map[resetCause]string{
 	resetByUSB:    "0x15 (USB_UART_HPSYS)",
 	resetByRTC:    "0x10 (LP_WDT_SYS)",
 	resetByTimer:  "0x7 (TG0_WDT_HPSYS)",
-	resetBySoft:   "0xc (SW_CPU)",
+	resetBySoft:   "0x3 (LP_SW_HPSYS)",
 	resetBrownOut: "0xf (BROWNOUT)",
 }

@@ -32,7 +32,7 @@ var ESP32P4 = &Model{
 			resetByUSB:    "0x17 (CHIP_USB_UART_RESET)",
 			resetByRTC:    "0x10 (LP_WDT_SYS_RESET)",
 			resetByTimer:  "0x7 (HP_SYS_HP_WDT_RESET)",
-			resetBySoft:   "0xc (SW_CPU_RESET)",
+			resetBySoft:   "0x3 (SW_SYS_RESET)",
 			resetBrownOut: "0xf (BROWNOUT_RESET)",
 		},
 		LeftLoader: "user code done",

@@ -39,6 +39,6 @@ var newResetWords = map[resetCause]string{
 	resetByUSB:    "0x15 (USB_UART_CHIP_RESET)",
 	resetByRTC:    "0x10 (RTCWDT_RTC_RST)",
 	resetByTimer:  "0x7 (TG0WDT_SYS_RST)",
-	resetBySoft:   "0xc (RTC_SW_CPU_RST)",
+	resetBySoft:   "0x3 (RTC_SW_SYS_RST)",
 	resetBrownOut: "0xf (BROWNOUT_RST)",
 }

@@ -15,22 +15,22 @@ var (
 // dictionary of their inflater, 32 KiB.
 const outputUnit = 32 << 10
 
-// inflater turns a zlib stream that arrives in pieces into output that leaves
-// in units of 32 KiB, the rest at the end. compress/zlib pulls its input, so it
-// runs in a goroutine that hands control back whenever it needs more.
+// inflater inflates a zlib stream that arrives in pieces. compress/zlib pulls its
+// input, so it runs in a goroutine that hands control back whenever it needs more.
 type inflater struct {
 	in      chan []byte
 	out     chan inflated
 	running bool
 	done    bool
 	failure error
-	held    []byte // inflated, but not a whole unit yet
+	unread  int // bytes of the last piece behind the end of the stream
 }
 
 type inflated struct {
-	data []byte
-	end  bool // the stream is complete, or broken
-	err  error
+	data   []byte
+	end    bool // the stream is complete, or broken
+	err    error
+	unread int
 }
 
 func newInflater() *inflater {
@@ -43,21 +43,15 @@ func newInflater() *inflater {
 // stream breaks behind it.
 func (f *inflater) feed(piece []byte) ([]byte, error) {
 	if f.done {
+		f.unread = len(piece)
 		return nil, f.failure
 	}
 	f.in <- piece
 	got := <-f.out
-	f.held = append(f.held, got.data...)
-	n := len(f.held) / outputUnit * outputUnit
 	if got.end {
-		f.done, f.failure, f.running = true, got.err, false
-		if got.err == nil {
-			n = len(f.held)
-		}
+		f.done, f.failure, f.unread, f.running = true, got.err, got.unread, false
 	}
-	ready := f.held[:n:n]
-	f.held = f.held[n:]
-	return ready, f.failure
+	return got.data, f.failure
 }
 
 // close ends the goroutine.
@@ -84,7 +78,7 @@ func (f *inflater) run() {
 	case err != nil:
 		err = errInflate
 	}
-	f.out <- inflated{data: pull.inflated, end: true, err: err}
+	f.out <- inflated{data: pull.inflated, end: true, err: err, unread: len(pull.left)}
 }
 
 // pieces is the reader that asks for more, handing over what has been inflated

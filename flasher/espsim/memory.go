@@ -43,6 +43,10 @@ func (m *memory) loaded(address uint32) bool {
 	return false
 }
 
+// mapped reports whether there may be something at an address: on none of the chips is
+// anything below 0x20000000 (their technical reference manuals, "System and Memory").
+func mapped(address uint32) bool { return address >= 0x20000000 }
+
 // romMagic is where every ROM holds a word that differs between chips
 // (esptool, CHIP_DETECT_MAGIC_REG_ADDR).
 const romMagic = 0x40001000

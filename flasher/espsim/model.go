@@ -18,6 +18,8 @@ type Model struct {
 	// or 5 where flash encryption can be asked for.
 	BeginWords int
 
+	ROM ROM
+
 	BootloaderOffset uint32 // where in flash the ROM looks for the second stage
 	Crystal          int    // Hz; the UART's clock while the ROM runs
 	// ROMCrystal is what the ROM takes the crystal for when it sets a baud
@@ -38,6 +40,27 @@ type Model struct {
 	Watchdog  Watchdog
 	Console   Console
 	Log       BootWords
+}
+
+// ROM is in what the loaders in mask ROM differ. Those of ESP32 and ESP32-C3
+// were looked into; the others are taken for the C3's where it is not worse
+// than usual.
+type ROM struct {
+	APIVersion uint32 // as GET_SECURITY_INFO tells it
+	Ring       int    // bytes that wait while the loader is busy; 0 is not known
+	// KeepsSync: the answer to the first SYNC is what an answer to an unknown
+	// command is made of. Elsewhere that takes a second one.
+	KeepsSync bool
+	// WholeWindows: FLASH_DEFL_DATA ends by programming 32 KiB, however few are left.
+	WholeWindows bool
+	// StrayBlocks is the address to which FLASH_DATA and MEM_DATA write without a
+	// BEGIN before them, since they take what lies on the stack for one; 0 is
+	// that they refuse.
+	StrayBlocks uint32
+	// Panics: an access to nowhere is reported on the console.
+	Panics bool
+	// DivisionTraps: asked for 0 baud the loader dies.
+	DivisionTraps bool
 }
 
 // SPIRegisters are those of the controller that the flash hangs on.

@@ -49,7 +49,7 @@ func TestLatency(t *testing.T) {
 	inBubble(t, cfg, func(t *testing.T, c *client) {
 		c.sync()
 		begin := time.Now()
-		c.command(0x0A, 0)
+		c.command(0x0A, 0x40001000)
 		// 14 bytes each way at 115200 baud, and the adapter.
 		if took, line := time.Since(begin), 28*10*time.Second/115200; took < 16*ms+line/2 || took > 17*ms+line {
 			t.Errorf("a round trip took %v", took)

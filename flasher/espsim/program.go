@@ -31,12 +31,17 @@ func (c *Chip) enter(s State) {
 	c.setState(s)
 }
 
-// setBaud changes the chip's UART when the last bit of the answer is out.
-func (c *Chip) setBaud(baud int) error {
+// flush waits until the last bit of the answer is out.
+func (c *Chip) flush() error {
 	c.mu.Lock()
 	sent := c.down.freeAt
 	c.mu.Unlock()
-	if err := c.busyUntil(sent); err != nil {
+	return c.busyUntil(sent)
+}
+
+// setBaud changes the chip's UART when the last bit of the answer is out.
+func (c *Chip) setBaud(baud int) error {
+	if err := c.flush(); err != nil {
 		return err
 	}
 	c.mu.Lock()

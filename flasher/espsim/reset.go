@@ -10,7 +10,7 @@ const (
 	resetByUSB                      // USB-Serial/JTAG, by DTR and RTS
 	resetByRTC                      // RTC watchdog
 	resetByTimer                    // timer group watchdog
-	resetBySoft                     // software, CPU only
+	resetBySoft                     // software, digital core
 	resetBrownOut                   // supply voltage
 )
 

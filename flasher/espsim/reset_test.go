@@ -114,6 +114,7 @@ func TestHeldBootPin(t *testing.T) {
 // watchdogReset lets the RTC watchdog reset the chip, which takes 15 ms.
 func (c *client) watchdogReset() {
 	w := espsim.ESP32S3.Watchdog
+	c.sync()
 	c.command(0x09, w.Protect, 0x50D83AA1, 0xFFFFFFFF, 0, w.Config1, 2000, 0xFFFFFFFF, 0,
 		w.Config0, 0xD0000102, 0xFFFFFFFF, 0)
 }

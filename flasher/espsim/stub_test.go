@@ -330,6 +330,7 @@ func TestStubRegisters(t *testing.T) {
 func TestEfuses(t *testing.T) {
 	for _, model := range espsim.Models() {
 		inBubble(t, espsim.Config{Model: model}, func(t *testing.T, c *client) {
+			c.sync()
 			low := c.command(0x0A, model.Efuses.MAC).value
 			high := c.command(0x0A, model.Efuses.MAC+4).value
 			mac := binary.BigEndian.AppendUint16(nil, uint16(high))

@@ -12,6 +12,20 @@ type stubWrite struct {
 	sawDirty             bool // a sector was not blank: erase without looking from here on
 
 	inflate *inflater
+	held    []byte // inflated, but not a whole unit yet
+}
+
+// hold takes what has been inflated and returns what is to be written: whole units of
+// 32 KiB, and the rest at the end of the stream.
+func (w *stubWrite) hold(out []byte, end bool) []byte {
+	w.held = append(w.held, out...)
+	n := len(w.held)
+	if !end {
+		n -= n % outputUnit
+	}
+	ready := w.held[:n:n]
+	w.held = w.held[n:]
+	return ready
 }
 
 // begin sets up a download and starts the first erase.
@@ -129,7 +143,7 @@ func (s *stub) flashData(q *request) (uint32, uint32, []byte, error) {
 		return stubNotInFlashMode, 0, nil, nil
 	case int(q.word(0)) != len(q.payload()):
 		return stubTooMuchData, 0, nil, nil
-	case !q.intact(q.payload()):
+	case uint32(sum(q.payload())) != q.checksum:
 		return stubBadChecksum, 0, nil, nil
 	}
 	s.later = func(q *request) (uint32, error) {
@@ -147,7 +161,7 @@ func (s *stub) deflData(q *request) (uint32, uint32, []byte, error) {
 		return stubBadLength, 0, nil, nil
 	case !s.write.active || s.write.inflate == nil:
 		return stubNotInFlashMode, 0, nil, nil
-	case int(q.word(0)) > len(q.payload()), !q.intact(q.payload()[:q.word(0)]):
+	case int(q.word(0)) > len(q.payload()), uint32(sum(q.payload()[:q.word(0)])) != q.checksum:
 		return stubBadChecksum, 0, nil, nil
 	}
 	s.later = func(q *request) (uint32, error) {
@@ -158,6 +172,7 @@ func (s *stub) deflData(q *request) (uint32, uint32, []byte, error) {
 
 func (s *stub) inflateOut(piece []byte) (uint32, error) {
 	out, failure := s.write.inflate.feed(piece)
+	out = s.write.hold(out, s.write.inflate.done && failure == nil)
 	for unit := range slices.Chunk(out, outputUnit) {
 		if code, err := s.eraseStep(); code != stubOK || err != nil {
 			return code, err

@@ -42,9 +42,11 @@ const (
 
 // request is one command of the host.
 type request struct {
-	op       uint8
-	checksum uint32
-	data     []byte
+	direction uint8 // 0 is from the host
+	op        uint8
+	length    int // of the data, as the header says
+	checksum  uint32
+	data      []byte
 }
 
 // word returns the i-th little-endian word of the data; the caller knows that
@@ -54,13 +56,13 @@ func (r *request) word(i int) uint32 { return binary.LittleEndian.Uint32(r.data[
 // payload is what stands behind the data header.
 func (r *request) payload() []byte { return r.data[dataHeader:] }
 
-// intact reports whether the checksum over p is the request's.
-func (r *request) intact(p []byte) bool {
+// sum is the checksum over the payload of a data command.
+func sum(p []byte) uint8 {
 	sum := uint8(0xEF)
 	for _, b := range p {
 		sum ^= b
 	}
-	return uint32(sum) == r.checksum
+	return sum
 }
 
 // sendFrame sends a frame as it is.
@@ -78,7 +80,8 @@ func response(op uint8, value uint32, data, status []byte) []byte {
 }
 
 // securityInfo is the answer to GET_SECURITY_INFO: flags, the count of flash
-// encryption, seven key purposes, then, where the chip has it, chip ID and API version.
+// encryption, seven key purposes, then, where the chip has it, chip ID and API
+// version. The seventh purpose is that of a block that holds no key: 12.
 func (c *Chip) securityInfo() []byte {
 	b := make([]byte, 20)
 	var flags uint32
@@ -92,7 +95,9 @@ func (c *Chip) securityInfo() []byte {
 	if c.cfg.Security.FlashEncryption {
 		b[4] = 1
 	}
+	b[11] = 12
 	binary.LittleEndian.PutUint32(b[12:], uint32(c.model.ChipID))
+	binary.LittleEndian.PutUint32(b[16:], c.model.ROM.APIVersion)
 	return b[:c.model.SecurityInfo]
 }
 
