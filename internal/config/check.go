@@ -32,6 +32,7 @@ func (f *file) check(c *Config) {
 	}
 	f.checkCredentials(c.Credentials)
 	f.checkEscrow(c)
+	f.checkRetention(c.Retention)
 	f.lasting("hooks.timeout", c.Hooks.Timeout, 100*time.Millisecond, 5*time.Minute)
 	f.oneOf("log.format", c.Log.Format, "text", "json")
 	f.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")

@@ -29,6 +29,7 @@ type Config struct {
 	BootCheck       BootCheck   `yaml:"boot_check"`  //
 	Credentials     Credentials `yaml:"credentials"` //
 	NVS             NVS         `yaml:"nvs"`         //
+	Retention       Retention   `yaml:"retention"`   //
 	Hooks           Hooks       `yaml:"hooks"`       //
 	Log             Log         `yaml:"log"`         //
 	MaxRetries      int         `yaml:"max_retries"` // how often an attempt that the rig spoilt is begun again by itself

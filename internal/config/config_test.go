@@ -83,6 +83,7 @@ credentials:
   derive: {salt_file: /s, salt_env: S, mqtt_host: mqtt.example.com, mqtt_port: 8883}
   csv: {file: /f}
 nvs: {key_escrow_dir: /k}
+retention: {keep: 2y, archive_dir: /a}
 hooks:
   attach: [/bin/lamp, yellow]
   pass:
@@ -109,7 +110,8 @@ max_retries: 0
 			Derive: config.Derive{SaltFile: "/s", SaltEnv: "S", MQTTHost: "mqtt.example.com", MQTTPort: 8883},
 			CSV:    config.CSV{File: "/f"},
 		},
-		NVS: config.NVS{KeyEscrowDir: "/k"},
+		NVS:       config.NVS{KeyEscrowDir: "/k"},
+		Retention: config.Retention{Keep: config.Span{Years: 2}, ArchiveDir: "/a"},
 		Hooks: config.Hooks{
 			Attach: config.Command{"/bin/lamp", "yellow"}, Pass: config.Command{"/bin/label", "007", ""},
 			Fail: config.Command{"/f"}, Error: config.Command{"/e"}, Refused: config.Command{"/r"}, Detach: config.Command{"/d"},
@@ -178,6 +180,8 @@ func TestProblems(t *testing.T) {
 		{"reset sequence", "flasher: {reset: D1|X}\n", []string{`flashd.yaml:1:18: flasher.reset: reset sequence "D1|X": step "X": want D, R, U or W first`}},
 		{"bool", "flasher:\n  stub: yes\n", []string{`flashd.yaml:2:9: flasher.stub: want true or false`}},
 		{"duration without unit", "boot_check: {timeout: 15}\n", []string{`flashd.yaml:1:23: boot_check.timeout: want a duration with its unit, such as 15s or 500ms`}},
+		{"span without a unit", "retention: {keep: 730}\n", []string{`flashd.yaml:1:19: retention.keep: want a number of years, months, weeks or days, such as 2y, 18mo, 26w or 90d`}},
+		{"span too short", "retention: {keep: 1d}\n", []string{`flashd.yaml:1:19: retention.keep: keep 2d or more: the board shows the last day`}},
 		{"duration too long", "boot_check: {timeout: 15h}\n", []string{`flashd.yaml:1:23: boot_check.timeout: 15h0m0s is out of range; want 1s to 5m0s`}},
 		{"text", "station: [a]\n", []string{`flashd.yaml:1:10: station: want one line of text`}},
 		{"empty", "station: ''\nstate_dir: ''\n", []string{

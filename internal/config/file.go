@@ -39,6 +39,7 @@ func (c *Config) resolve(dir string) {
 	for _, p := range []*string{
 		&c.StateDir, &c.ImagesDir, &c.API.TokenFile, &c.API.CertFile, &c.API.KeyFile, &c.Credentials.Server.TokenFile, &c.Credentials.Server.CAFile,
 		&c.Credentials.Derive.SaltFile, &c.Credentials.CSV.File, &c.NVS.KeyEscrowDir,
+		&c.Retention.ArchiveDir,
 	} {
 		resolve(p, dir)
 	}
