@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"hoptech.co.nz/flashd/jobs"
 )
@@ -30,7 +29,6 @@ var unitStates = map[string]func(jobs.Unit) bool{
 	"passed":  func(u jobs.Unit) bool { return u.Passed },
 	"failed":  func(u jobs.Unit) bool { return !u.Passed && u.LastOutcome == jobs.Fail },
 	"working": func(u jobs.Unit) bool { return u.Open != 0 },
-	"rework":  func(u jobs.Unit) bool { return u.Rework != nil && u.Rework.State(time.Now()) == jobs.ReworkArmed },
 }
 
 func (f unitFilter) matches(u jobs.Unit) bool {
@@ -60,7 +58,7 @@ func unitFilterOf(q url.Values) (f unitFilter, err error) {
 		return f, fmt.Errorf("q %.40q: want a device ID or a part of it, such as A1B2C3D4E5F6", q.Get(qPart))
 	}
 	if unitStates[f.state] == nil {
-		return f, fmt.Errorf("state %.40q: want passed, failed, working or rework", f.state)
+		return f, fmt.Errorf("state %.40q: want passed, failed or working", f.state)
 	}
 	switch order := q.Get(qOrder); order {
 	case "", "id":
@@ -124,11 +122,27 @@ func (s *server) unitsByID(f unitFilter) iter.Seq2[foundUnit, error] {
 	}
 }
 
+// attempts selects those that can be the latest of their kind of a unit that f
+// selects: what is rare is not to be looked for among all.
+func (f unitFilter) attempts() (a jobs.Filter) {
+	switch {
+	case f.state == "working":
+		a.Open = true
+	case f.state == "failed":
+		a.Outcome = jobs.Fail
+	case f.state == "passed" || f.release != "":
+		a.Outcome, a.Release = jobs.Pass, f.release
+	}
+	return a
+}
+
 // recentUnits goes through the attempts, the latest first, and takes each unit
 // at its own latest.
 func (s *server) recentUnits(f unitFilter, after uint64) iter.Seq2[foundUnit, error] {
 	return func(yield func(foundUnit, error) bool) {
-		for a, err := range s.Store.Attempts(jobs.Filter{After: after}) {
+		attempts := f.attempts()
+		attempts.After = after
+		for a, err := range s.Store.Attempts(attempts) {
 			var found foundUnit
 			ok := false
 			if err == nil {
@@ -146,12 +160,14 @@ func (s *server) recentUnits(f unitFilter, after uint64) iter.Seq2[foundUnit, er
 }
 
 // unitAt returns the unit of an attempt, if f selects it and the attempt is the
-// unit's latest.
+// unit's latest of its kind.
 func (s *server) unitAt(a jobs.Attempt, f unitFilter) (_ foundUnit, ok bool, err error) {
 	if a.Unit == "" || !strings.Contains(a.Unit, f.part) {
 		return foundUnit{}, false, nil
 	}
-	for latest, err := range s.Store.Attempts(jobs.Filter{Unit: a.Unit, Limit: 1}) {
+	same := f.attempts()
+	same.Unit, same.Limit = a.Unit, 1
+	for latest, err := range s.Store.Attempts(same) {
 		if err != nil || latest.ID != a.ID {
 			return foundUnit{}, false, err
 		}
