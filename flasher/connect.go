@@ -106,27 +106,30 @@ func (d *Device) sync(ctx context.Context) error { return d.syncFor(ctx, syncs..
 // all frames for beginnings from then on (esp-flasher-stub slip.c) and hears
 // nothing; one more END turns it round. A ROM takes that for an empty frame.
 //
-// The END is sent only when no SYNC was answered at all. A loader that was
-// merely late is turned the wrong way by it: then its late answers are all that
-// comes, and another END turns it back.
+// A loader that was merely late is turned the wrong way by it. So an answer
+// counts only if it cannot be one to an earlier SYNC; else it is asked again.
 func (d *Device) syncTurning(ctx context.Context) error {
-	err := d.sync(ctx)
-	for range 2 {
-		if !errors.Is(err, NoSync) || ctx.Err() != nil {
+	turns := 0
+	for range 6 {
+		err := d.sync(ctx)
+		switch {
+		case err == nil && !d.unanswered:
+			return nil
+		case err == nil:
+			d.unanswered = false
+			if err := d.line.settle(ctx, allSaid, mostSaid); err != nil {
+				return opError("sync", err)
+			}
+			continue
+		case !errors.Is(err, NoSync) || ctx.Err() != nil || turns == 2:
 			return err
 		}
+		turns++
 		if err := d.line.sendFrame(ctx, []byte{slip.End}); err != nil {
 			return opError("sync", err)
 		}
-		if err = d.sync(ctx); err != nil {
-			continue
-		}
-		if err := d.line.settle(ctx, allSaid, mostSaid); err != nil {
-			return opError("sync", err)
-		}
-		err = d.sync(ctx)
 	}
-	return err
+	return &Error{Op: "sync", Cmd: Sync, Kind: NoSync}
 }
 
 // syncFor sends a SYNC for each of the timeouts until one is answered.
@@ -144,6 +147,7 @@ func (d *Device) syncFor(ctx context.Context, timeouts ...time.Duration) error {
 		case !errors.Is(err, Timeout) && !errors.Is(err, Rejected):
 			return opError("sync", err)
 		}
+		d.unanswered = true
 	}
 	return &Error{Op: "sync", Cmd: Sync, Kind: NoSync}
 }

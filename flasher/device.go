@@ -47,6 +47,7 @@ type Device struct {
 	written     int64 // flash bytes
 	reconnected bool  // after a loader was lost, which is done once
 	behind      bool  // a command was given up: its answer may still come
+	unanswered  bool  // a SYNC was given up: its answers may still come
 	streaming   bool  // the stub was left in the middle of a read
 }
 

@@ -83,7 +83,7 @@ func (latePort) SetLines(bool, bool) error { return errors.ErrUnsupported }
 
 // A loader whose answers were merely late must not be left turned the wrong way.
 func TestLateAnswers(t *testing.T) {
-	for _, late := range []time.Duration{0, 300, 490, 510, 600, 900} {
+	for _, late := range []time.Duration{0, 300, 490, 510, 600, 900, 1100, 1300, 1600, 2500} {
 		t.Run((late * time.Millisecond).String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				chip := simulate(espsim.ESP32S3, espsim.Bridge)
