@@ -135,6 +135,11 @@ func testPages(b *browser, j *jig) {
 	b.waitText("#attempts", "The flash does not hold what was written.")
 	b.waitText("#attempts .legend .failed", "Verify")
 
+	b.open(j.url("/"))
+	b.wait("a reason to follow", `document.querySelector(".failures .unitFault a")`)
+	eval[bool](b, `document.querySelector(".failures .unitFault a").click(), true`)
+	b.wait("its attempts", `location.search.includes("kind=mismatch") && document.querySelectorAll("#list tbody tr").length === 1`)
+
 	// An ID that is scanned leads to its unit, part of one to a list.
 	find := func(text string) {
 		eval[bool](b, `document.querySelector("#findUnit").focus(), true`)
