@@ -35,7 +35,6 @@ func (d *Device) goBlind() error {
 		return &Error{Kind: Unverifiable, Err: fmt.Errorf(
 			"the %s is in secure download mode: it takes plain writes, but tells neither its MAC nor what its flash holds, so that nothing written to it can be verified", d.chip)}
 	}
-	d.logf("the %s is in secure download mode: nothing of what it is told is verified", d.chip)
 	return nil
 }
 
