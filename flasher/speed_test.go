@@ -46,7 +46,7 @@ func TestWritingIsBoundByTheLine(t *testing.T) {
 	}
 }
 
-// firmwareLike is size bytes that compress as an application does, to 0.63.
+// firmwareLike is size bytes that compress as an application does, to 0.62.
 func firmwareLike(size int) []byte {
 	rng := rand.New(rand.NewPCG(1, 2))
 	data := make([]byte, size)
