@@ -1,7 +1,9 @@
 package flasher_test
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -105,4 +107,48 @@ func TestLateAnswers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Wherever in a session a byte is lost or damaged, the write goes through or
+// ends with an error; it never claims what is not in the flash.
+func TestDamageAnywhere(t *testing.T) {
+	const step, end = 2003, 45_000
+	data := codeLike(30_000)
+	for _, kind := range []espsim.FaultKind{espsim.DropByte, espsim.GarbleByte} {
+		for _, noStub := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, ROM %v", kind, noStub), func(t *testing.T) {
+				through := 0
+				for at := int64(0); at < end; at += step {
+					synctest.Test(t, func(t *testing.T) {
+						chip := simulate(espsim.ESP32C3, espsim.Bridge, espsim.Fault{Kind: kind, Byte: at})
+						defer chip.Close()
+						if err := writeOver(t, chip, noStub, pack(t, "app", 0x10000, data)); err != nil {
+							t.Logf("byte %d: %v", at, err)
+							return
+						}
+						through++
+						if !bytes.Equal(chip.Flash().Bytes()[0x10000:][:len(data)], data) {
+							t.Errorf("byte %d: the flash holds something else", at)
+						}
+					})
+				}
+				if most := end / step * 9 / 10; through < most {
+					t.Errorf("%d writes went through, want %d", through, most)
+				}
+			})
+		}
+	}
+}
+
+func writeOver(t *testing.T, chip *espsim.Chip, noStub bool, p *flasher.Packed) error {
+	t.Helper()
+	d, err := open(t.Context(), chip, optionsFor(espsim.Bridge, noStub))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.WriteFlash(t.Context(), p, nil); err != nil {
+		return err
+	}
+	return d.Verify(t.Context(), p)
 }
