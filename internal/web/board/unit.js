@@ -26,10 +26,11 @@ function attempt(a) {
   return make("li", {},
     make("div", { className: "head" },
       badge(a.outcome ?? "working"), make("strong", {}, moment(a.start)), make("span", {}, "slot " + a.slot),
-      make("span", {}, took(a)), make("a", { href: "/attempts?" + new URLSearchParams({ release: a.release ?? "" }) }, a.release ?? ""),
+      make("span", {}, a.end ? took(a) : phrase(a.current ?? "starting")), make("a", { href: "/attempts?" + new URLSearchParams({ release: a.release ?? "" }) }, a.release ?? ""),
       a.credential ? make("span", { className: "quiet" }, "credentials: " + a.credential) : ""),
     a.failure ? make("p", {}, (a.failure.phase ? phrase(a.failure.phase) + ": " : "") + a.failure.text) : "",
     a.failure?.hint ? make("p", { className: "hint" }, a.failure.hint) : "",
+    ...(a.notes ?? []).map((note) => make("p", {}, note)),
     a.rework ? make("p", {}, `Rework (${reworkKind(a.rework)}) allowed by ${a.rework.by}: ${a.rework.reason}`) : "",
     ...phases(a),
     a.verified?.length ? make("details", {}, make("summary", {}, `Verified on the chip: ${a.verified.length} ${a.verified.length === 1 ? "region" : "regions"}`), table([
