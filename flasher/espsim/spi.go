@@ -25,8 +25,11 @@ func (c *Chip) runFlashCommand() error {
 	sent := int(words[r.Base+r.MOSILength]+8) / 8
 	var out [64]byte
 	n, err := c.flashCommand(op, address, in[:min(sent, 64)], out[:])
+	// The controller reads as much as it is told to, and leaves the rest.
+	n = min(n, int(words[r.Base+r.MISOLength]+8)/8)
+	copy(in[:], out[:n])
 	for i := 0; i < n; i += 4 {
-		words[r.Base+r.W0+uint32(i)] = binary.LittleEndian.Uint32(out[i:])
+		words[r.Base+r.W0+uint32(i)] = binary.LittleEndian.Uint32(in[i:])
 	}
 	return err
 }
