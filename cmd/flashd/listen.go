@@ -22,6 +22,9 @@ func (s settings) apiToken() (credentials.Secret, error) {
 	if err != nil {
 		return "", fmt.Errorf("the token of the API: %w", err)
 	}
+	if err := credentials.CheckToken(token); err != nil {
+		return "", withHint(exitUsage, fmt.Errorf("the token of the API: %w", err), "Make one with openssl rand -hex 32.")
+	}
 	if len(token.Reveal()) < minToken {
 		return "", withHint(exitUsage, fmt.Errorf("the token of the API has %d characters, and at least %d are wanted", len(token.Reveal()), minToken),
 			"Make one with openssl rand -hex 32.")

@@ -36,7 +36,7 @@ func load(t *testing.T, text string) *config.Config {
 }
 
 func TestEmptyFileIsTheDefault(t *testing.T) {
-	for _, text := range []string{"", "# nothing\n", "---\n", "flasher:\nslots:\n  # 1-1: left\nlog:\n  level:\n"} {
+	for _, text := range []string{"", "# nothing\n", "---\n", "\ufeff# nothing\r\n", "flasher:\nslots:\n  # 1-1: left\nlog:\n  level:\n"} {
 		path := write(t, text)
 		got, err := config.Load(path)
 		if err != nil {
@@ -183,7 +183,18 @@ func TestProblems(t *testing.T) {
 		{"span without a unit", "retention: {keep: 730}\n", []string{`flashd.yaml:1:19: retention.keep: want a number of years, months, weeks or days, such as 2y, 18mo, 26w or 90d`}},
 		{"span too short", "retention: {keep: 1d}\n", []string{`flashd.yaml:1:19: retention.keep: keep 2d or more: the board shows the last day`}},
 		{"duration too long", "boot_check: {timeout: 15h}\n", []string{`flashd.yaml:1:23: boot_check.timeout: 15h0m0s is out of range; want 1s to 5m0s`}},
-		{"text", "station: [a]\n", []string{`flashd.yaml:1:10: station: want one line of text`}},
+		{"text", "station: [a]\n", []string{`flashd.yaml:1:10: station: want one line of visible text`}},
+		{"text nobody sees", "station: \"a\\nb\"\nrelease: \"\\x1b[31m\"\nslots:\n  1-1: \"\\u202Ea\"\n", []string{
+			`flashd.yaml:1:10: station: want one line of visible text`, `flashd.yaml:2:10: release: want one line of visible text`, `flashd.yaml:4:8: slots.1-1: want one line of visible text`,
+		}},
+		{"anchor", "station: &a one\nrelease: *a\n", []string{
+			`flashd.yaml:1:10: anchors, aliases and tags (&, * and ! before a value) are not understood; write the value itself, in quotes if it begins so`,
+			`flashd.yaml:2:10: anchors, aliases and tags (&, * and ! before a value) are not understood; write the value itself, in quotes if it begins so`,
+		}},
+		{"tag", "station: !!binary b25l\n", []string{
+			`flashd.yaml:1:10: anchors, aliases and tags (&, * and ! before a value) are not understood; write the value itself, in quotes if it begins so`,
+		}},
+		{"letters swapped", "flasher: {buad: 9600}\n", []string{`flashd.yaml:1:11: flasher.buad: there is no such key; did you mean flasher.baud?`}},
 		{"empty", "station: ''\nstate_dir: ''\n", []string{
 			`flashd.yaml:1:10: station: give the station a name, or leave the key out for the host name`,
 			`flashd.yaml:2:12: state_dir: name a folder`,
@@ -264,6 +275,7 @@ func TestSecretsAreRefusedAndNotShown(t *testing.T) {
 		"credentials:\n  source: derive\n  derive:\n    salt: " + secret + "\n",
 		"credentials:\n  source: derive\n  derive:\n    salt: [" + secret + "\n",
 		"credentials:\n  token: " + secret + "\n",
+		"api:\n  token: " + secret + "\n",
 		"credentials: {server: {timeout: " + secret + "}}\n",
 		"credentials:\n  server:\n    api_token: " + secret + "\n",
 	} {

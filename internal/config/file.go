@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"iter"
@@ -56,9 +57,16 @@ func resolve(path *string, dir string) {
 
 func parse(name string, text []byte) (*Config, error) {
 	f := &file{name: filepath.Base(name), nodes: map[string]ast.Node{}}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // which some editors put there
 	tree, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		return nil, f.syntaxError(err)
+	}
+	for _, doc := range tree.Docs {
+		ast.Walk(f, doc)
+	}
+	if len(f.problems) > 0 {
+		return nil, &Error{File: f.name, Problems: f.problems}
 	}
 	c := Default()
 	for i, doc := range tree.Docs {
@@ -134,7 +142,7 @@ func (f *file) set(field reflect.Value, node ast.Node, path string) {
 		return
 	case field.Kind() == reflect.String:
 		// As it is written: a release may be called 1.10.
-		if _, isScalar := node.(ast.ScalarNode); isScalar {
+		if _, isScalar := node.(ast.ScalarNode); isScalar && isLine(scalar(node)) {
 			field.SetString(scalar(node))
 			return
 		}
@@ -159,7 +167,7 @@ func wanted(ptr any) string {
 	case *time.Duration:
 		return "a duration with its unit, such as 15s or 500ms"
 	default:
-		return "one line of text"
+		return "one line of visible text"
 	}
 }
 

@@ -56,6 +56,8 @@ func (f *file) checkSlots() {
 			f.problem(key, at, "this path has a slot already")
 		case name == "":
 			f.problem(key, at, "give the slot a name")
+		case !isLine(name):
+			f.problem(value, at, "want one line of visible text")
 		case names[name] > 0:
 			f.problem(value, at, "the slot in line %d is called %q already", names[name], name)
 		}

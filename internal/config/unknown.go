@@ -24,7 +24,7 @@ func (f *file) unknown(key ast.Node, typ reflect.Type, path, name string) {
 // secretKeys are keys that somebody might give a secret, and what the keys to
 // use instead begin with.
 var secretKeys = map[string]string{
-	"token": "token", "salt": "salt",
+	"token": "token", "salt": "salt", "api.token": "token",
 	"credentials.token": "token", "credentials.salt": "salt",
 	"credentials.server.token": "token", "credentials.server.bearer_token": "token", "credentials.server.password": "token", "credentials.server.api_key": "token",
 	"credentials.derive.salt": "salt", "credentials.derive.secret": "salt", "credentials.derive.secret_salt": "salt",
@@ -33,7 +33,7 @@ var secretKeys = map[string]string{
 // suggestion returns "; did you mean …?" for a key that is nearly name in the
 // same section, or is in another one.
 func suggestion(typ reflect.Type, path, name string) string {
-	best, distance := "", 1+max(len(name)/3, 1)
+	best, distance := "", 1+max((len(name)+2)/3, 1) // two letters swapped are two changes
 	for _, key := range keysOf(typ, "", false) {
 		if d := smetrics.WagnerFischer(name, key, 1, 1, 1); d < distance {
 			best, distance = join(path, key), d

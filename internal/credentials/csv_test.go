@@ -3,7 +3,9 @@ package credentials_test
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -89,6 +91,12 @@ func TestReadSecretFile(t *testing.T) {
 	wantError(t, err, "is empty")
 	_, err = credentials.ReadSecretFile(writeFile(t, strings.Repeat("s3cret-one", 10_000), 0o600))
 	wantError(t, err, "larger than 65536")
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = credentials.ReadSecretFile(pipe) // and nobody writes into it
+	wantError(t, err, "is not a file")
 	_, err = credentials.ReadSecretFile("/does/not/exist")
 	wantError(t, err, "/does/not/exist")
 }

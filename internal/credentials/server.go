@@ -58,7 +58,7 @@ func NewServer(c ServerConfig) (Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config server: %w", err)
 	}
-	if err := checkToken(c.Token); err != nil {
+	if err := CheckToken(c.Token); err != nil {
 		return nil, fmt.Errorf("config server: %w", err)
 	}
 	transport, err := newTransport(c.CAFile)

@@ -35,8 +35,8 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// checkToken refuses what cannot stand in a header, a newline in the midst of it above all.
-func checkToken(token Secret) error {
+// CheckToken refuses what cannot stand in a header, a newline in the midst of it above all.
+func CheckToken(token Secret) error {
 	if token == "" {
 		return errors.New("there is no token")
 	}
