@@ -21,6 +21,7 @@ func BenchmarkWrite(b *testing.B) {
 			c := connect(b, chip)
 			c.lines(tight)
 			c.settle()
+			c.sync() // a ROM answers nothing before
 			if loader.stub {
 				c.startStub()
 			}
