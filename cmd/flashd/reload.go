@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"hoptech.co.nz/flashd/internal/station"
+	"hoptech.co.nz/flashd/internal/web"
 )
 
 // reload has a daemon take up its changed configuration on SIGHUP: the units
@@ -18,6 +19,7 @@ type reload struct {
 	read  func() (settings, error)
 	asked chan os.Signal
 	next  *settings // what the next line works with; nil: none is wanted
+	last  *settings // what the latest line began with; nil: none has begun
 }
 
 func newReload(read func() (settings, error)) *reload {
@@ -37,6 +39,22 @@ func (r *reload) take() *settings {
 	return next
 }
 
+// notUsed is what the log says of a changed configuration with a mistake in it.
+const notUsed = "the changed configuration is not used: the line goes on as before"
+
+// begin begins a line. If that fails with a changed configuration, for what
+// could not be tried while the line before it ran, such as an address that
+// another program has, it is begun with the one before.
+func (r *reload) begin(cfg settings, log *slog.Logger) (*line, error) {
+	l, err := newLine(cfg, log)
+	if err != nil && r.last != nil {
+		log.Error(notUsed, "err", err)
+		return newLine(*r.last, log)
+	}
+	r.last = &cfg
+	return l, err
+}
+
 // await ends the work of a line when it is asked for another configuration and
 // that is right. It returns then, or when ctx ends.
 func (r *reload) await(ctx context.Context, l *line, endUnits context.CancelCauseFunc) {
@@ -51,7 +69,7 @@ func (r *reload) await(ctx context.Context, l *line, endUnits context.CancelCaus
 			err = next.rehearse(l.log)
 		}
 		if err != nil {
-			l.log.Error("the changed configuration is not used: the line goes on as before", "err", err)
+			l.log.Error(notUsed, "err", err)
 			continue
 		}
 		l.log.Info("taking up the changed configuration", "working", l.working())
@@ -77,6 +95,9 @@ func (s settings) rehearse(log *slog.Logger) error {
 	if _, err := s.hook(log); err != nil {
 		return err
 	}
-	_, err = s.apiToken()
+	if _, err := s.apiToken(); err != nil || s.API.CertFile == "" {
+		return err
+	}
+	_, err = web.LoadTLS(s.API.CertFile, s.API.KeyFile, log)
 	return err
 }

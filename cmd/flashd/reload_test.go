@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,10 +18,10 @@ import (
 // on as before if there is a mistake in it.
 func TestReload(t *testing.T) {
 	releases, _ := demoRelease(t)
-	dir := t.TempDir()
+	dir, listen := t.TempDir(), "127.0.0.1:0"
 	config := filepath.Join(dir, "flashd.yaml")
 	configure := func(text string) {
-		if err := os.WriteFile(config, fmt.Appendf(nil, "listen: 127.0.0.1:0\nimages_dir: %s\nstate_dir: state\nlog: {format: text}\n%s\n", releases, text), 0o600); err != nil {
+		if err := os.WriteFile(config, fmt.Appendf(nil, "listen: %s\nimages_dir: %s\nstate_dir: state\nlog: {format: text}\n%s\n", listen, releases, text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -60,7 +61,23 @@ func TestReload(t *testing.T) {
 	configure("release: no-such")
 	hangUp()
 	await("the changed configuration is not used")
+	configure("api: {token_file: none, cert_file: none, key_file: none}")
+	hangUp()
+	await("the changed configuration is not used")
 	await("outcome=pass")
+	taken, err := net.Listen("tcp", "127.0.0.1:0") // by another program
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	listen = taken.Addr().String()
+	configure("station: elsewhere")
+	hangUp()
+	await("taking up the changed configuration")
+	await("the changed configuration is not used")
+	await(`msg="station started" station=before`)
+	await("outcome=pass")
+	listen = "127.0.0.1:0"
 	configure("station: after")
 	hangUp()
 	await("taking up the changed configuration")

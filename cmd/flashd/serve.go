@@ -65,7 +65,7 @@ func serveLine(c *cli.Context, cfg settings, asked <-chan os.Signal, reload *rel
 		return err
 	}
 	defer closeLog()
-	line, err := newLine(cfg, log)
+	line, err := reload.begin(cfg, log)
 	if err != nil {
 		return err
 	}

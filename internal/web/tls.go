@@ -7,12 +7,14 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"hoptech.co.nz/flashd/internal/credentials"
 )
 
 // LoadTLS returns the settings of a listener that shows the certificate in
 // certFile, whose key is in keyFile, both PEM. A certificate that is renewed
 // there is shown from the next connection on; one that cannot be read is
-// logged, and the one before it stays.
+// logged, and the one before it stays. A key that others can read is refused.
 func LoadTLS(certFile, keyFile string, log *slog.Logger) (*tls.Config, error) {
 	c := &certificate{certFile: certFile, keyFile: keyFile, log: log}
 	if err := c.load(); err != nil {
@@ -51,7 +53,15 @@ func (c *certificate) load() error {
 		return err
 	}
 	c.changed = info.ModTime()
-	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	cert, err := os.ReadFile(c.certFile)
+	if err != nil {
+		return err
+	}
+	key, err := credentials.ReadSecretFile(c.keyFile)
+	if err != nil {
+		return err
+	}
+	pair, err := tls.X509KeyPair(cert, []byte(key.Reveal()))
 	if err != nil {
 		return err
 	}

@@ -112,7 +112,14 @@ func TestTLSNeedsBothFiles(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
 	writeCertificate(t, certFile, keyFile, 1, time.Now())
-	for _, pair := range [][2]string{{certFile, filepath.Join(dir, "none")}, {filepath.Join(dir, "none"), keyFile}, {keyFile, certFile}} {
+	loose := filepath.Join(dir, "loose.key") // others can read it
+	writeCertificate(t, filepath.Join(dir, "loose.crt"), loose, 1, time.Now())
+	if err := os.Chmod(loose, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, pair := range [][2]string{
+		{certFile, filepath.Join(dir, "none")}, {filepath.Join(dir, "none"), keyFile}, {keyFile, certFile}, {filepath.Join(dir, "loose.crt"), loose},
+	} {
 		if _, err := LoadTLS(pair[0], pair[1], slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "TLS certificate: ") {
 			t.Errorf("%v: %v", pair, err)
 		}
