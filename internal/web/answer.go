@@ -51,7 +51,7 @@ func answerList[T any](w http.ResponseWriter, list iter.Seq2[T, error]) {
 		case err != nil && begun:
 			panic(http.ErrAbortHandler)
 		case err != nil:
-			fail(w, http.StatusInternalServerError, err.Error(), "")
+			failStore(w, err)
 			return
 		}
 		lead := ",\n"

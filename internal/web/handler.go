@@ -2,8 +2,10 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -89,7 +91,7 @@ func (s *server) routes(g gate) *http.ServeMux {
 		get(path, a)
 	}
 	for path, read := range s.reads() {
-		get(path, read)
+		get(path, askedOnce(read))
 	}
 	for path, change := range s.changes() {
 		mux.Handle(path, onlyMethods(audited(s.Log, g(change)), http.MethodPost))
@@ -125,6 +127,25 @@ func (s *server) changes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"/api/v1/rework":              s.rework,
 		"/api/v1/reworks/{id}/cancel": s.cancelRework,
+	}
+}
+
+// askedOnce refuses queries of which a part would be passed over: one that is
+// not well formed, or a field with two values. That part may be the filter.
+func askedOnce(read http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		q, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil {
+			fail(w, http.StatusBadRequest, "the query cannot be read: "+err.Error(), "")
+			return
+		}
+		for name, values := range q {
+			if len(values) > 1 {
+				fail(w, http.StatusBadRequest, fmt.Sprintf("the query has %.40q more than once", name), "")
+				return
+			}
+		}
+		read(w, r)
 	}
 }
 

@@ -93,7 +93,8 @@ func TestWrongPages(t *testing.T) {
 	for path, want := range map[string]int{
 		"units?q=xyz": 400, "units?q=A1B2C3D4E5F60": 400, "units?state=great": 400, "units?order=colour": 400,
 		"units?limit=-1": 400, "units?limit=1&after=xyz": 400, "units?limit=1&order=recent&after=xyz": 400,
-		"units?slot=1": 400, "attempts?after=0": 400, "attempts?after=x": 400, "attempts?after=99&limit=1": 404,
+		"units?slot=1": 400, "attempts?after=0": 400, "attempts?after=x": 400, "attempts?after=99&limit=1": 404, "attempts?after=99": 404,
+		"attempts?outcome=fail;slot=2": 400, "attempts?%zz": 400, "units?state=passed&state=failed": 400, "history?since=1h;x": 400,
 		"units?order=recent&after=99&limit=1": 404, "history?since=25h": 400, "history?since=0s": 400, "history?since=now": 400,
 		"history?until=1h": 400,
 	} {
