@@ -144,6 +144,9 @@ func (p *Partition) Lookup(ns, key string) (Value, bool) {
 	return nil, false
 }
 
+// Flash returns a copy of the image that was parsed.
+func (p *Partition) Flash() []byte { return bytes.Clone(p.flash) }
+
 // Rows returns what [Generate] makes the same partition of: the entries, and
 // the namespaces that have none.
 func (p *Partition) Rows() []Entry { return slices.Clone(p.rows) }

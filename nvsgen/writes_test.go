@@ -114,7 +114,7 @@ func cuts(r *rand.Rand, image []byte, w nvsgen.PageWrite) (all [][]byte) {
 	at := w.Page * nvsgen.PageSize
 	erased := bytes.Clone(image)
 	for i := range nvsgen.PageSize {
-		erased[at+i] |= byte(r.Uint32()) | byte(r.Uint32())
+		erased[at+i] |= byte(r.Uint32())
 	}
 	all = append(all, erased)
 	for _, n := range []int{0, 16, 32, 40, 64, 96, 256, 32 * r.IntN(128), 512 * r.IntN(8), 4064, 4096} {

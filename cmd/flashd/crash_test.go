@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,7 +22,9 @@ import (
 // nothing that it has not finished, and finishes what is still in its slot.
 func TestKilledInEachPhase(t *testing.T) {
 	releases, r := demoRelease(t)
-	phases := station.Phases()
+	phases := slices.DeleteFunc(station.Phases(), func(phase string) bool {
+		return phase == "read_nvs" || phase == "verify_firmware" // only of units whose firmware stays
+	})
 	for i, phase := range phases {
 		t.Run(phase, func(t *testing.T) {
 			t.Parallel()

@@ -59,7 +59,7 @@ func TestFlashWithEscrow(t *testing.T) {
 	var keys [][]byte
 	for i := range 2 {
 		if i == 1 {
-			runFlashd(t, dir, exitDone, "rework", unit, "--reason", "new broker", "--by", "Eve", "--state-dir", filepath.Join(dir, "state"))
+			runFlashd(t, dir, exitDone, "rework", unit, "--reason", "keys were seen", "--by", "Eve", "--reflash", "--state-dir", filepath.Join(dir, "state"))
 		}
 		stdout, stderr := runFlashd(t, dir, exitDone, args...)
 		said += stdout + stderr
@@ -72,7 +72,7 @@ func TestFlashWithEscrow(t *testing.T) {
 		}
 	}
 	if bytes.Equal(keys[0], keys[1]) {
-		t.Error("a reworked unit has its old keys")
+		t.Error("a unit that was written whole again has its old keys")
 	}
 	said += readAll(t, filepath.Join(dir, "state"))
 	for _, k := range keys {

@@ -74,7 +74,7 @@ func flash(c *cli.Context) error {
 	defer store.Close()
 	slot := station.Slot{Path: cfg.port, Name: filepath.Base(cfg.port)}
 	st, err := station.New(station.Config{
-		Name: cfg.Station, Version: version, Store: store, Release: release, Previous: previous, Source: source,
+		Name: cfg.Station, Version: version, Store: store, Release: release, Previous: previous, Releases: cfg.releaseNamed, Source: source,
 		Open: func(ctx context.Context, _ hotplug.Device) (flasher.Port, error) {
 			return serialport.Open(ctx, cfg.port)
 		},

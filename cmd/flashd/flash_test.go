@@ -14,6 +14,7 @@ import (
 
 	"hoptech.co.nz/flashd/flasher/espsim"
 	"hoptech.co.nz/flashd/jobs"
+	"hoptech.co.nz/flashd/nvsgen"
 )
 
 // socketChip is a simulated chip on a TCP port.
@@ -87,10 +88,18 @@ func TestFlashOneUnit(t *testing.T) {
 	}
 
 	// Rework without a daemon: the NVS partition only.
-	runFlashd(t, dir, exitDone, "rework", unit, "--reason", "new broker", "--by", "Eve", "--state-dir", dir)
+	runFlashd(t, dir, exitDone, "rework", unit, "--reason", "new broker", "--by", "Eve", "--set", "region=eu", "--state-dir", dir)
 	stdout, _ = runFlashd(t, dir, exitDone, args...)
 	if !strings.HasPrefix(stdout, "PASS") {
 		t.Errorf("it says %q", stdout)
+	}
+	checkFlash(t, chip.Flash().Bytes(), r, unit, password)
+	p, err := parseNVS(chip.Flash().Bytes(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := p.Lookup("gateway", "region"); !ok || got != nvsgen.Text("eu") {
+		t.Errorf("gateway/region is %v", got)
 	}
 	store := openStoreOf(t, dir)
 	defer store.Close()
@@ -100,6 +109,9 @@ func TestFlashOneUnit(t *testing.T) {
 		}
 		if a.Rework == nil || a.Rework.By != "Eve" || a.Written > int64(r.NVS.Size) {
 			t.Errorf("the rework is recorded as %+v", a)
+		}
+		if len(a.Verified) != len(r.Segments)+1 || len(a.Notes) == 0 || !strings.Contains(a.Notes[0], "gateway/region") {
+			t.Errorf("it does not prove what it kept: %+v", a)
 		}
 	}
 }

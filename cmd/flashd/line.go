@@ -69,7 +69,7 @@ func newLine(cfg settings, log *slog.Logger) (_ *line, err error) {
 		return nil, err
 	}
 	l.station, err = station.New(station.Config{
-		Name: cfg.Station, Version: version, Store: l.store, Release: release, Previous: previous, Source: source,
+		Name: cfg.Station, Version: version, Store: l.store, Release: release, Previous: previous, Releases: cfg.releaseNamed, Source: source,
 		Open: l.from.Open, ResetPort: l.from.ResetPort, Slots: l.from.Slots(), Hook: hook, Simulated: cfg.simulate > 0,
 		Flasher: cfg.flasherConfig(), BootCheck: cfg.bootCheck(), KeyEscrow: cfg.keyEscrow(),
 		MaxPerHub: cfg.USB.MaxPerHub, Retries: cfg.MaxRetries, Units: cfg.units, Grace: cfg.grace,

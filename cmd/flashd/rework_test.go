@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -119,7 +120,7 @@ func TestReworkScanned(t *testing.T) {
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
-	if failed, ok := err.(*exec.ExitError); !ok || failed.ExitCode() != exitFailure {
+	if failed, ok := errors.AsType[*exec.ExitError](err); !ok || failed.ExitCode() != exitFailure {
 		t.Errorf("it ended with %v", err)
 	}
 	for _, unit := range units {

@@ -185,6 +185,11 @@ func (s settings) loadPrevious(r *firmware.Release) (*firmware.Release, error) {
 	return previous, nil
 }
 
+// releaseNamed reads a release that units may have from before.
+func (s settings) releaseNamed(name string) (*firmware.Release, error) {
+	return firmware.Load(s.ImagesDir, name)
+}
+
 // checkRelease refuses what would only come to light with the first unit.
 func (s settings) checkRelease(r *firmware.Release) error {
 	if r.Demo && s.simulate == 0 && !simulated(s.port) {

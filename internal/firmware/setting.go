@@ -23,7 +23,7 @@ type Setting struct {
 func (r *Release) CheckSettings(settings []Setting) error {
 	for _, s := range settings {
 		s = r.template.complete(s)
-		if slices.ContainsFunc(r.template.personal[keyID{s.Namespace, s.Key}], isCredential) {
+		if uses := r.template.personal[keyID{s.Namespace, s.Key}]; slices.Contains(uses, MQTTUser) || slices.Contains(uses, MQTTPass) || s.Namespace == r.template.namespace && s.Key == userKey {
 			return fmt.Errorf("key %s/%s holds the unit's credentials: they come from their source only", s.Namespace, s.Key)
 		}
 		if s.Namespace == r.template.namespace && s.Key == provisionedKey {
@@ -39,8 +39,6 @@ func (r *Release) CheckSettings(settings []Setting) error {
 	}
 	return nil
 }
-
-func isCredential(placeholder string) bool { return placeholder == MQTTUser || placeholder == MQTTPass }
 
 func (t *template) complete(s Setting) Setting {
 	s.Namespace = cmp.Or(s.Namespace, t.namespace)

@@ -22,8 +22,12 @@ const templateName = "nvs.csv"
 // defaultNamespace is where the gateway firmware looks for its credentials.
 const defaultNamespace = "gateway"
 
-// provisionedKey is the flag by which the gateway firmware knows that it has them.
-const provisionedKey = "provisioned"
+// The keys of the name that it reports with, and of the flag by which it knows that
+// it has credentials.
+const (
+	userKey        = "mqtt_user"
+	provisionedKey = "provisioned"
+)
 
 // defaultTemplate is for a build that brings none.
 const defaultTemplate = `key,type,encoding,value
@@ -177,7 +181,7 @@ func checkProvisions(namespace string, units [2][]nvsgen.Entry) error {
 			return fmt.Errorf("key %s/%s has a placeholder in it: they stand in the value column only", e.Namespace, e.Key)
 		}
 	}
-	for _, key := range []string{"mqtt_user", "mqtt_pass"} {
+	for _, key := range []string{userKey, "mqtt_pass"} {
 		one, ok := find(units[0], namespace, key).(nvsgen.Text)
 		if !ok {
 			return fmt.Errorf("it does not set %s/%s: add a row %s,data,string,${%[2]s} to namespace %[1]s", namespace, key, key)

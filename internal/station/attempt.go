@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"hoptech.co.nz/flashd/flasher"
+	"hoptech.co.nz/flashd/internal/firmware"
 	"hoptech.co.nz/flashd/internal/hotplug"
 	"hoptech.co.nz/flashd/jobs"
 )
@@ -26,9 +27,13 @@ type attempt struct {
 	dev      *flasher.Device
 	bound    atomic.Pointer[hotplug.Device] // what must stay in the slot; nil: it may leave and come back
 	decision jobs.Decision
-	blind    bool              // the unit tells nothing: see unverified.go
-	errand   *errand           // fetches the unit's credentials
-	own      []*flasher.Packed // what only this unit gets, packed
+	blind    bool                   // the unit tells nothing: see unverified.go
+	errand   *errand                // fetches the unit's credentials
+	asked    bool                   // they are wanted
+	table    flasher.PartitionTable // of a unit whose firmware stays
+	watched  []watched              // what of that has to stay
+	held     *firmware.Held         // what is in its NVS; nil: nothing that can be kept
+	own      []*flasher.Packed      // what only this unit gets, packed
 	helpers  sync.WaitGroup
 
 	result  jobs.Result
@@ -133,7 +138,7 @@ func (a *attempt) provision(ctx context.Context) error {
 
 func (a *attempt) runPhases(ctx context.Context) error {
 	a.ended = 0
-	a.result.Verified, a.blind = nil, false
+	a.result.Verified, a.result.Notes, a.blind = nil, nil, false
 	for i, p := range phases {
 		if !a.needs(p) {
 			a.ended += p.share
@@ -155,7 +160,7 @@ func (a *attempt) needs(p phase) bool {
 	if a.blind {
 		return p.blind
 	}
-	return !p.firmware || a.writesFirmware()
+	return a.writesFirmware() && !p.kept || !a.writesFirmware() && !p.firmware
 }
 
 // next names the first of the phases to come that the unit goes through.

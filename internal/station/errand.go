@@ -58,6 +58,9 @@ func (e *errand) wait(ctx context.Context) (credentials.Credentials, error) {
 // credentials waits for them. A server that is down is waited for: it is not
 // the unit's fault.
 func (a *attempt) credentials(ctx context.Context) error {
+	if !a.asked {
+		return nil // the unit keeps its own
+	}
 	secrets, err := a.errand.wait(ctx)
 	if err != nil {
 		return err

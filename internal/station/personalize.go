@@ -2,12 +2,15 @@ package station
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"hoptech.co.nz/flashd/flasher"
 	"hoptech.co.nz/flashd/internal/firmware"
 	"hoptech.co.nz/flashd/jobs"
+	"hoptech.co.nz/flashd/nvsgen"
 )
 
 // sameLayout makes sure that what is the unit's own has the place in a unit
@@ -18,6 +21,7 @@ func (a *attempt) sameLayout(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.table = table
 	own := []firmware.Partition{a.Release.NVS}
 	if a.Release.NVSKeys != nil {
 		own = append(own, *a.Release.NVSKeys)
@@ -80,37 +84,107 @@ func (a *attempt) sameScheme(table flasher.PartitionTable) error {
 	return nil
 }
 
-// personalize writes what is the unit's own: the keys of its NVS, if that is
-// encrypted, and its NVS partition. Both are new each time.
+// personalize writes what is the unit's own: its NVS partition and, if that is
+// encrypted, the keys of it.
 func (a *attempt) personalize(ctx context.Context) error {
-	secrets, err := a.errand.wait(ctx)
+	if a.held != nil {
+		return a.renew(ctx)
+	}
+	values, err := a.values(ctx)
 	if err != nil {
 		return err
 	}
-	own, err := a.Release.Personal(firmware.Values{
-		firmware.DeviceID: secrets.DeviceID,
-		firmware.MQTTUser: secrets.MQTTUser,
-		firmware.MQTTPass: secrets.MQTTPassword.Reveal(),
-		firmware.MQTTHost: secrets.MQTTHost,
-		firmware.MQTTPort: portText(secrets.MQTTPort),
-	})
+	own, err := a.Release.Personal(values)
 	if err != nil {
 		return &fault{kindTemplate, err}
 	}
 	if a.own, err = packOwn(a.Release, own); err != nil {
 		return err
 	}
-	// These secrets are this MAC's and no other's.
-	if err := a.dev.ConfirmMAC(ctx); err != nil {
+	if err := a.confirmOwner(ctx, own.Keys); err != nil {
 		return err
-	}
-	if own.Keys != nil {
-		if err := a.escrow.keep(secrets.DeviceID, own.Keys); err != nil {
-			return &fault{kindEscrow, err}
-		}
 	}
 	for _, p := range a.own {
 		if err := a.dev.UpdateFlash(ctx, p, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// values are what the placeholders of the NVS template stand for in this unit,
+// without its credentials if it keeps those.
+func (a *attempt) values(ctx context.Context) (firmware.Values, error) {
+	if !a.asked {
+		return firmware.Values{firmware.DeviceID: a.decision.Unit.ID}, nil
+	}
+	secrets, err := a.errand.wait(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return firmware.Values{
+		firmware.DeviceID: secrets.DeviceID,
+		firmware.MQTTUser: secrets.MQTTUser,
+		firmware.MQTTPass: secrets.MQTTPassword.Reveal(),
+		firmware.MQTTHost: secrets.MQTTHost,
+		firmware.MQTTPort: portText(secrets.MQTTPort),
+	}, nil
+}
+
+// confirmOwner makes sure that what is about to be written is this MAC's and no
+// other's, and that a copy of its keys is kept.
+func (a *attempt) confirmOwner(ctx context.Context, keys []byte) error {
+	if err := a.dev.ConfirmMAC(ctx); err != nil {
+		return err
+	}
+	if keys == nil {
+		return nil
+	}
+	if err := a.escrow.keep(a.dev.MAC().DeviceID(), keys); err != nil {
+		return &fault{kindEscrow, err}
+	}
+	return nil
+}
+
+// renew changes some keys of the NVS partition that the unit has. Its NVS keys, if
+// there are any, stay: new ones would make a power cut lose everything.
+func (a *attempt) renew(ctx context.Context) error {
+	values, err := a.values(ctx)
+	if err != nil {
+		return err
+	}
+	renewed, err := a.held.Renew(values, a.renewal())
+	if errors.Is(err, firmware.ErrUnfit) {
+		return &fault{kindUnfit, err}
+	}
+	if err != nil {
+		return &fault{kindTemplate, err}
+	}
+	a.note(fmt.Sprintf("In NVS %s was set and %d other keys were kept.", strings.Join(renewed.Changed, ", "), renewed.Kept))
+	if !renewed.Safe {
+		a.note("There was no room to change NVS page by page, so all of it was packed anew.")
+	}
+	if a.own, err = packOwn(a.Release, firmware.Personal{NVS: renewed.NVS, Keys: renewed.Keys}); err != nil {
+		return err
+	}
+	if err := a.confirmOwner(ctx, renewed.Keys); err != nil {
+		return err
+	}
+	return a.writePages(ctx, renewed.Writes)
+}
+
+// writePages writes pages of the NVS partition one after the other: each has to be
+// there before the next may take the place of what it is a copy of.
+func (a *attempt) writePages(ctx context.Context, pages []nvsgen.PageWrite) error {
+	for _, w := range pages {
+		page, err := flasher.Pack(a.Release.NVS.Label, a.Release.NVS.Offset+uint32(w.Page*nvsgen.PageSize), w.Data)
+		if err != nil {
+			return err
+		}
+		if err := a.dev.WriteFlash(ctx, page, nil); err != nil {
+			return err
+		}
+		if err := a.dev.Verify(ctx, page); err != nil {
 			return err
 		}
 	}

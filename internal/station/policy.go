@@ -13,29 +13,31 @@ import (
 // The kinds of failure that are the station's own. With flasher.Kinds they are
 // all that a record or a metric can hold.
 const (
-	kindAlreadyDone   = "already_done"  // the unit has passed before
-	kindBusy          = "busy"          // the same unit is in another slot
-	kindLapsed        = "lapsed"        // the unit's rework ended before it was done
-	kindOtherLayout   = "other_layout"  // the partition table is not this release's
-	kindTemplate      = "template"      // the NVS template does not work for this unit
-	kindEscrow        = "escrow"        // the unit's NVS keys cannot be kept
-	kindStore         = "store"         // the record cannot be written
-	kindStopped       = "stopped"       // flashd was stopped
-	kindSilent        = "silent"        // the unit did not start
-	kindWrongID       = "wrong_id"      // the unit says another Device ID than its MAC
-	kindUnprovisioned = "unprovisioned" // the unit does not find its configuration
-	kindUnauthorized  = "unauthorized"  // the config server refuses the station
-	kindUnavailable   = "unavailable"   // the config server does not answer
-	kindUnknownUnit   = "unknown_unit"  // no credentials for this unit
-	kindBadAnswer     = "bad_answer"    // credentials that cannot be right
-	kindPort          = "port"          // the port cannot be opened
-	kindOther         = "other"         // none of these: a gap in the table below
+	kindAlreadyDone   = "already_done"   // the unit has passed before
+	kindBusy          = "busy"           // the same unit is in another slot
+	kindLapsed        = "lapsed"         // the unit's rework ended before it was done
+	kindOtherLayout   = "other_layout"   // the partition table is not this release's
+	kindOtherFirmware = "other_firmware" // the unit's firmware is not what the record says
+	kindUnfit         = "unfit"          // the unit's NVS cannot hold what a rework asks for
+	kindTemplate      = "template"       // the NVS template does not work for this unit
+	kindEscrow        = "escrow"         // the unit's NVS keys cannot be kept
+	kindStore         = "store"          // the record cannot be written
+	kindStopped       = "stopped"        // flashd was stopped
+	kindSilent        = "silent"         // the unit did not start
+	kindWrongID       = "wrong_id"       // the unit says another Device ID than its MAC
+	kindUnprovisioned = "unprovisioned"  // the unit does not find its configuration
+	kindUnauthorized  = "unauthorized"   // the config server refuses the station
+	kindUnavailable   = "unavailable"    // the config server does not answer
+	kindUnknownUnit   = "unknown_unit"   // no credentials for this unit
+	kindBadAnswer     = "bad_answer"     // credentials that cannot be right
+	kindPort          = "port"           // the port cannot be opened
+	kindOther         = "other"          // none of these: a gap in the table below
 )
 
 // Kinds returns every word that can stand as the kind of a failure.
 func Kinds() []string {
 	kinds := []string{
-		kindAlreadyDone, kindBusy, kindLapsed, kindOtherLayout, kindTemplate, kindEscrow, kindStore, kindStopped, kindSilent,
+		kindAlreadyDone, kindBusy, kindLapsed, kindOtherLayout, kindOtherFirmware, kindUnfit, kindTemplate, kindEscrow, kindStore, kindStopped, kindSilent,
 		kindWrongID, kindUnprovisioned, kindUnauthorized, kindUnavailable, kindUnknownUnit, kindBadAnswer, kindPort, kindOther,
 	}
 	for _, k := range flasher.Kinds {
@@ -145,6 +147,8 @@ var rules = []rule{
 	{kind: kindUnknownUnit, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Put the board aside until it has credentials."},
 	{kind: kindBadAnswer, outcome: jobs.Error, blame: jobs.BlameRig, hint: hintEngineer},
 	{kind: kindOtherLayout, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Allow the rework again with --reflash."},
+	{kind: kindOtherFirmware, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Find out what was done to the unit, then allow the rework again with --reflash."},
+	{kind: kindUnfit, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Allow the rework again with other values, or with --reflash, which gives the unit a new NVS partition."},
 	{kind: string(flasher.WrongChip), outcome: jobs.Error, blame: jobs.BlameRig, hint: "This board is not for this release: take it out."},
 	{kind: string(flasher.WrongRevision), outcome: jobs.Error, blame: jobs.BlameRig, hint: "This board is not for this release: take it out."},
 	{kind: string(flasher.UnknownChip), outcome: jobs.Error, blame: jobs.BlameRig, hint: "This board is not for this line: take it out."},

@@ -18,6 +18,7 @@ type phase struct {
 	limit    time.Duration // 0: as long as it takes
 	share    int           // of the progress bar, in percent
 	firmware bool          // only when the firmware is written, too
+	kept     bool          // only when the firmware stays
 	blind    bool          // with a unit that tells nothing, too
 	turn     bool          // needs so much of the hub's bandwidth that units take turns
 	run      func(*attempt, context.Context) error
@@ -29,11 +30,13 @@ var phases = []phase{
 	{name: "identify", limit: 10 * time.Second, share: 1, blind: true, run: (*attempt).identify},
 	{name: "ledger", limit: 10 * time.Second, share: 1, run: (*attempt).ledger},
 	{name: "attach", limit: 20 * time.Second, share: 4, blind: true, run: (*attempt).attach},
-	{name: "write", limit: 10 * time.Minute, share: 62, firmware: true, turn: true, blind: true, run: (*attempt).write},
+	{name: "read_nvs", limit: 2 * time.Minute, share: 2, kept: true, run: (*attempt).readNVS},
+	{name: "write", limit: 10 * time.Minute, share: 58, firmware: true, turn: true, blind: true, run: (*attempt).write},
 	{name: "verify", limit: 2 * time.Minute, share: 12, firmware: true, run: (*attempt).verify},
 	{name: "credentials", share: 1, run: (*attempt).credentials},
 	{name: "personalize", limit: time.Minute, share: 4, run: (*attempt).personalize},
 	{name: "verify_nvs", limit: 30 * time.Second, share: 2, run: (*attempt).verifyNVS},
+	{name: "verify_firmware", limit: 2 * time.Minute, share: 2, kept: true, run: (*attempt).verifyFirmware},
 	{name: "reboot", limit: 10 * time.Second, share: 2, blind: true, run: (*attempt).reboot},
 	{name: "check", limit: 0, share: 7, run: (*attempt).check}, // BootCheck.Limit
 }
@@ -162,7 +165,9 @@ func (a *attempt) ledger(context.Context) error {
 	case jobs.Busy:
 		return &fault{kindBusy, fmt.Errorf("unit %s is being worked on in slot %s", a.dev.MAC().DeviceID(), a.decision.Other.Slot)}
 	}
-	a.errand.send(a.decision.Unit.ID)
+	if a.asksEarly() {
+		a.ask()
+	}
 	switch a.decision.Verdict {
 	case jobs.ReworkNVS:
 		a.board.rework(a.slot.Path, ReworkNVS)
@@ -177,11 +182,7 @@ func (a *attempt) writesFirmware() bool { return a.decision.Verdict != jobs.Rewo
 
 // attach makes the flash ready: stub, baud rate, size.
 func (a *attempt) attach(ctx context.Context) error {
-	ready := a.dev.StartStub
-	if !a.writesFirmware() {
-		ready = a.dev.RaiseBaud // a few sectors are written before a stub is up
-	}
-	if err := ready(ctx); err != nil {
+	if err := a.dev.StartStub(ctx); err != nil {
 		return err
 	}
 	if err := a.dev.AttachFlash(ctx); err != nil {

@@ -26,6 +26,9 @@ type Config struct {
 	// Previous is the release that the units are believed to hold: only what
 	// differs from it is written. nil: nothing is known.
 	Previous *firmware.Release
+	// Releases finds another release by its name, to prove that the firmware of a
+	// unit that has it is not touched by a rework. nil: there are no others.
+	Releases func(name string) (*firmware.Release, error)
 	Source   credentials.Source
 	Open     func(context.Context, hotplug.Device) (flasher.Port, error)
 	// ResetPort has the port of a unit that gives no sync start afresh, without

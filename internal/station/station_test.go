@@ -36,7 +36,7 @@ func TestUnitGoesThroughTheLine(t *testing.T) {
 				t.Errorf("phase %s is not timed: %+v", p.Name, p)
 			}
 		}
-		if diff := cmp.Diff(station.Phases(), phases); diff != "" {
+		if diff := cmp.Diff(slices.DeleteFunc(station.Phases(), onlyReworks), phases); diff != "" {
 			t.Errorf("phases (-want +got):\n%s", diff)
 		}
 		if a.Unit != unitOf(1) || a.Slot != "left" || a.Release != "demo" || !a.BootChecked || len(a.Verified) == 0 {
@@ -48,6 +48,9 @@ func TestUnitGoesThroughTheLine(t *testing.T) {
 		}
 	})
 }
+
+// onlyReworks reports whether only units go through a phase whose firmware stays.
+func onlyReworks(phase string) bool { return phase == "read_nvs" || phase == "verify_firmware" }
 
 func TestSharesFillTheProgressBar(t *testing.T) {
 	onBench(t, nil, func(b *bench) {
@@ -148,7 +151,7 @@ func TestSameUnitInTwoSlots(t *testing.T) {
 }
 
 func TestUnpluggedInEachPhase(t *testing.T) {
-	for _, phase := range station.Phases() {
+	for _, phase := range slices.DeleteFunc(station.Phases(), onlyReworks) {
 		switch phase {
 		case "ledger", "credentials": // over at once: no time to unplug
 			continue

@@ -1,0 +1,202 @@
+package firmware
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"hoptech.co.nz/flashd/nvsgen"
+)
+
+// ErrUnfit is returned when a unit's NVS cannot hold what a rework asks for.
+var ErrUnfit = errors.New("the unit's NVS cannot hold what the rework asks for")
+
+// errBlank: there is nothing to keep.
+var errBlank = errors.New("it is blank")
+
+// Renewal says what a rework does with a unit's NVS partition. The zero value
+// renews what the template sets, and keeps all other keys.
+type Renewal struct {
+	KeepAll        bool // keep what the template sets, too, and only add what is missing
+	NewCredentials bool // with KeepAll: renew what depends on the credentials nevertheless
+	Set            []Setting
+}
+
+// Held is what the NVS partition of a unit holds. All of it is secret.
+type Held struct {
+	release *Release
+	nvs     *nvsgen.Partition
+	keys    []byte // the keys partition that opens it; nil where it is plain
+}
+
+// ReadHeld reads a unit's NVS partition, and its keys partition where the release
+// encrypts NVS. It returns why nothing of it can be kept: it may be blank,
+// damaged, or encrypted with other keys.
+func (r *Release) ReadHeld(nvs, keys []byte) (*Held, error) {
+	if len(bytes.Trim(nvs, "\xFF")) == 0 {
+		return nil, errBlank
+	}
+	h := &Held{release: r}
+	var opened *nvsgen.Keys
+	if r.NVSKeys != nil {
+		var err error
+		if opened, err = nvsgen.ParseKeys(keys); err != nil {
+			return nil, err
+		}
+		h.keys = opened.Marshal()
+	}
+	var err error
+	if h.nvs, err = nvsgen.Reopen(nvs, opened); err != nil {
+		return nil, err
+	}
+	if len(h.nvs.Entries) == 0 {
+		return nil, errors.New("no key in it can be read")
+	}
+	return h, nil
+}
+
+// Damage says what could not be read, "" if nothing.
+func (h *Held) Damage() string {
+	switch n := len(h.nvs.Problems); n {
+	case 0:
+		return ""
+	case 1:
+		return h.nvs.Problems[0].String()
+	default:
+		return fmt.Sprintf("%s, and %d more", h.nvs.Problems[0], n-1)
+	}
+}
+
+// Needs reports whether a renewal needs the unit's credentials. With KeepAll it
+// may do without, if the unit has its own.
+func (h *Held) Needs(deviceID string, n Renewal) bool {
+	if !n.KeepAll || n.NewCredentials {
+		return true
+	}
+	t := h.release.template
+	for id := range t.personal {
+		if _, there := h.nvs.Lookup(id.namespace, id.key); !there && t.isCredential(id) {
+			return true
+		}
+	}
+	user := keyID{t.namespace, userKey}
+	if slices.ContainsFunc(t.personal[user], func(name string) bool { return name != DeviceID && name != MQTTUser }) {
+		return false // it has more in it than its name, so that nothing can be told
+	}
+	own, err := t.entriesFor(Values{DeviceID: deviceID, MQTTUser: deviceID})
+	has, _ := h.nvs.Lookup(user.namespace, user.key)
+	return err != nil || has != find(own, user.namespace, user.key) // those of another unit
+}
+
+// isCredential reports whether a key of the template holds what the source of
+// credentials says.
+func (t *template) isCredential(id keyID) bool {
+	uses := t.personal[id]
+	return slices.ContainsFunc(uses, func(name string) bool { return name != DeviceID }) || len(uses) > 0 && id.key == userKey
+}
+
+// entriesFor fills in the values there are, and samples for the others.
+func (t *template) entriesFor(v Values) ([]nvsgen.Entry, error) {
+	all := maps.Clone(samples[0])
+	maps.Copy(all, v)
+	return t.entries(all)
+}
+
+// Renewed is what to write to a unit.
+type Renewed struct {
+	Writes  []nvsgen.PageWrite // pages of the NVS partition, each to be verified before the next
+	Safe    bool               // a power cut while they are written loses nothing that is kept
+	NVS     []byte             // the whole partition afterwards
+	Keys    []byte             // the keys partition, which stays as it is; nil where NVS is plain
+	Changed []string           // the keys that are written, as namespace/key
+	Kept    int                // how many others stay
+}
+
+// Renew makes the changes that n asks for. Every placeholder of the template
+// needs a value, or DeviceID alone if [Held.Needs] says that the credentials are
+// not needed. ErrUnfit is returned for settings that do not suit the unit, and when
+// NVS is too full.
+func (h *Held) Renew(v Values, n Renewal) (*Renewed, error) {
+	t := h.release.template
+	renewing := v[MQTTPass] != ""
+	fill := t.entriesFor
+	if renewing {
+		fill = t.entries
+	}
+	entries, err := fill(v)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", templateName, err)
+	}
+	changed := map[keyID]bool{}
+	set := func(e nvsgen.Entry) error {
+		changed[keyID{e.Namespace, e.Key}] = true
+		return h.nvs.Set(e)
+	}
+	for _, e := range entries {
+		if e.Value == nil || h.keeps(e, renewing, n) {
+			continue
+		}
+		if !renewing && t.isCredential(keyID{e.Namespace, e.Key}) {
+			return nil, fmt.Errorf("%s: there are no credentials for %s/%s", templateName, e.Namespace, e.Key)
+		}
+		if err := set(e); err != nil {
+			return nil, fmt.Errorf("%s: %w", templateName, err)
+		}
+	}
+	for _, s := range n.Set {
+		e, err := h.setting(s)
+		if err == nil {
+			err = set(e)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUnfit, err)
+		}
+	}
+	return h.renewed(changed)
+}
+
+// keeps reports whether a key of the template stays as it is in the unit.
+func (h *Held) keeps(e nvsgen.Entry, renewing bool, n Renewal) bool {
+	t := h.release.template
+	if _, there := h.nvs.Lookup(e.Namespace, e.Key); !there || !n.KeepAll {
+		return false
+	}
+	if e.Namespace == t.namespace && e.Key == provisionedKey {
+		return false
+	}
+	return !renewing || !t.isCredential(keyID{e.Namespace, e.Key})
+}
+
+// setting gives a value the type that its key has in the unit, or in the template.
+func (h *Held) setting(s Setting) (nvsgen.Entry, error) {
+	s = h.release.template.complete(s)
+	like, ok := h.nvs.Lookup(s.Namespace, s.Key)
+	if !ok {
+		like = h.release.template.typeOf(s.Namespace, s.Key)
+	}
+	return s.entry(like)
+}
+
+func (h *Held) renewed(changed map[keyID]bool) (*Renewed, error) {
+	r := &Renewed{Keys: h.keys}
+	var err error
+	if r.Writes, r.Safe, err = h.nvs.Writes(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnfit, err)
+	}
+	r.NVS = h.nvs.Flash()
+	for _, w := range r.Writes {
+		copy(r.NVS[w.Page*nvsgen.PageSize:], w.Data)
+	}
+	for id := range changed {
+		r.Changed = append(r.Changed, id.namespace+"/"+id.key)
+	}
+	slices.Sort(r.Changed)
+	for _, e := range h.nvs.Rows() {
+		if e.Value != nil && !changed[keyID{e.Namespace, e.Key}] {
+			r.Kept++
+		}
+	}
+	return r, nil
+}
