@@ -21,8 +21,16 @@ type frameBuffers struct {
 }
 
 type frameBuffer struct {
-	data          []byte
+	data          []byte // behind its end it keeps earlier frames
 	complete, bad bool
+}
+
+// allocate gives the buffers their size.
+func (f *frameBuffers) allocate(size int) {
+	f.size = size
+	for i := range f.buffers {
+		f.buffers[i].data = make([]byte, 0, size)
+	}
 }
 
 func (b *frameBuffer) used() bool { return b.complete || b.bad }

@@ -19,12 +19,12 @@ func TestFaultsAtCommands(t *testing.T) {
 		cfg.Faults = []espsim.Fault{f}
 		inStub(t, cfg, test)
 	}
-	ask := func(c *client) { c.write(request(read, words(0), 0)) }
+	ask := func(c *client) { c.write(request(read, words(0x40001000), 0)) }
 
 	inFaultyStub(espsim.Fault{Kind: espsim.Reject, Op: read, Nth: 2, Times: 2, Value: 0xC400}, func(t *testing.T, c *client) {
 		var got []uint16
 		for range 4 {
-			got = append(got, c.command(read, 0).stubStatus())
+			got = append(got, c.command(read, 0x40001000).stubStatus())
 		}
 		if diff := cmp.Diff([]uint16{0, 0xC400, 0xC400, 0}, got); diff != "" {
 			t.Errorf("reject (-want +got):\n%s", diff)
@@ -32,7 +32,7 @@ func TestFaultsAtCommands(t *testing.T) {
 	})
 	inFaultyStub(espsim.Fault{Kind: espsim.Stall, Op: read, For: 5 * time.Second}, func(t *testing.T, c *client) {
 		begin := time.Now()
-		c.command(read, 0)
+		c.command(read, 0x40001000)
 		if took := time.Since(begin); took < 5*time.Second {
 			t.Errorf("stall: answered after %v", took)
 		}

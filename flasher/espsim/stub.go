@@ -48,7 +48,7 @@ func (c *Chip) runStub() error {
 	c.cpu.flash.pins = c.model.FlashPins // as the efuses say
 	s := &stub{c: c, flashSize: 1 << (c.flashID() >> 16 & 0x1F)}
 	s.frames.dropped = &c.stats.Dropped
-	s.frames.size = c.maxFrame(stubBuffer)
+	s.frames.allocate(c.maxFrame(stubBuffer))
 	defer func() { s.write.inflate.close() }()
 	if c.cfg.Wiring == USBSerialJTAG {
 		c.cpu.dog.start(0) // stub_lib_clock_disable_watchdogs
@@ -94,10 +94,10 @@ func (s *stub) release() {
 	s.frames.release()
 }
 
-// handle is one turn of the stub's dispatcher.
+// handle is one turn of the stub's dispatcher. Of a frame that is shorter than a
+// header the rest is what the buffer held before.
 func (s *stub) handle(frame []byte) error {
-	var head [headerSize]byte
-	copy(head[:], frame)
+	head := frame[:headerSize]
 	op := head[1]
 	switch {
 	case head[0] != 0:
@@ -201,7 +201,15 @@ func stubCommandFor(op uint8) stubCommand {
 	case opReadFlash:
 		return sized(16, (*stub).readFlash)
 	}
+	if op >= opPluginFirst && op <= opPluginLast {
+		return noPlugin
+	}
 	return nil
+}
+
+// noPlugin answers the commands of plugins, of which none is loaded.
+func noPlugin(*stub, *request) (uint32, uint32, []byte, error) {
+	return stubNotImplemented, 0, nil, nil
 }
 
 // sized is a command of which only the length of the data is checked before
@@ -248,6 +256,9 @@ func (s *stub) memData(q *request) (uint32, uint32, []byte, error) {
 	case s.mem.remaining < q.word(0), int(q.word(0)) != len(q.payload()):
 		return stubTooMuchData, 0, nil, nil
 	}
+	if !mapped(s.mem.address) && len(q.payload()) > 0 {
+		return 0, 0, nil, s.c.trap("Store/AMO access fault")
+	}
 	s.c.cpu.mem.load(s.mem.address, q.payload())
 	s.mem.address += q.word(0)
 	s.mem.remaining -= q.word(0)
@@ -281,6 +292,9 @@ func (s *stub) writeReg(q *request) (uint32, uint32, []byte, error) {
 func (s *stub) readReg(q *request) (uint32, uint32, []byte, error) {
 	if len(q.data) != 4 {
 		return stubBadLength, 0, nil, nil
+	}
+	if !mapped(q.word(0)) {
+		return 0, 0, nil, s.c.trap("Load access fault")
 	}
 	return stubOK, s.c.readRegister(q.word(0)), nil, nil
 }
@@ -325,7 +339,7 @@ func (s *stub) md5(q *request) (uint32, uint32, []byte, error) {
 	switch {
 	case len(q.data) != 16:
 		return stubBadLength, 0, nil, nil
-	case !within(q.word(0), q.word(1), s.flashSize):
+	case q.word(1) > 0 && !wordsWithin(q.word(0), q.word(1), s.flashSize):
 		return stubFlashFailed, 0, nil, nil
 	}
 	if err := s.flashReady(); err != nil {
@@ -353,12 +367,10 @@ func (s *stub) eraseFlash(*request) (uint32, uint32, []byte, error) {
 	return stubOK, 0, nil, s.c.busy(time.Duration(size>>20) * s.c.cfg.Timing.EraseChip)
 }
 
+// eraseRegion does not know where the flash ends: what is beyond wraps around.
 func (s *stub) eraseRegion(q *request) (uint32, uint32, []byte, error) {
 	if len(q.data) != 8 || q.word(0)%sectorSize != 0 || q.word(1)%sectorSize != 0 {
 		return stubBadLength, 0, nil, nil
-	}
-	if !within(q.word(0), q.word(1), s.flashSize) {
-		return stubFlashFailed, 0, nil, nil
 	}
 	address, left := int(q.word(0)), int(q.word(1))
 	for left > 0 {
@@ -378,14 +390,12 @@ func (s *stub) eraseRegion(q *request) (uint32, uint32, []byte, error) {
 const readPacketMax = 4096
 
 // readFlash sends packets, each when the one before is acknowledged whatever
-// window the host offers, and an MD5 behind them.
+// window the host offers, until the host has acknowledged everything, and an MD5
+// behind them.
 func (s *stub) readFlash(q *request) (uint32, error) {
 	address, size, packetSize := q.word(0), q.word(1), q.word(2)
 	if packetSize > readPacketMax || packetSize == 0 && size > 0 {
 		return stubBadLength, nil
-	}
-	if !within(address, size, s.flashSize) {
-		return stubFlashFailed, nil
 	}
 	s.release() // the buffer of this very command, for the acknowledgements
 	if err := s.flashReady(); err != nil {
@@ -393,38 +403,50 @@ func (s *stub) readFlash(q *request) (uint32, error) {
 	}
 	sum := md5.New()
 	packet := make([]byte, packetSize)
-	for sent := uint32(0); sent < size; {
-		p := packet[:min(packetSize, size-sent)]
-		s.c.flash.read(p, int(address+sent))
-		sum.Write(p)
-		if err := s.c.busy(at(s.c.cfg.Timing.ReadRate, len(p))); err != nil {
+	for sent, acknowledged := uint32(0), uint32(0); sent < size || acknowledged < size; {
+		if p := packet[:min(packetSize, size-sent)]; len(p) > 0 {
+			if !wordsWithin(address+sent, uint32(len(p)), s.flashSize) {
+				return stubFlashFailed, nil
+			}
+			s.c.flash.read(p, int(address+sent))
+			sum.Write(p)
+			if err := s.c.busy(at(s.c.cfg.Timing.ReadRate, len(p))); err != nil {
+				return 0, err
+			}
+			if err := s.c.sendFrame(p); err != nil {
+				return 0, err
+			}
+			sent += uint32(len(p))
+		}
+		var ok bool
+		var err error
+		if acknowledged, ok, err = s.acknowledgement(); err != nil {
 			return 0, err
 		}
-		if err := s.c.sendFrame(p); err != nil {
-			return 0, err
-		}
-		sent += uint32(len(p))
-		acknowledged, err := s.acknowledgement()
-		if err != nil {
-			return 0, err
-		}
-		if !acknowledged {
+		if !ok {
 			break
 		}
 	}
 	return stubOK, s.c.sendFrame(sum.Sum(nil))
 }
 
-// acknowledgement waits for the host's four bytes; a frame of another length
-// ends the read.
-func (s *stub) acknowledgement() (ok bool, err error) {
+// wordsWithin is within for the whole words that a region lies in.
+func wordsWithin(address, size, flashSize uint32) bool {
+	return within(address&^3, (size+address%4+3)&^3, flashSize)
+}
+
+// acknowledgement waits for the host's four bytes, which say how much it has; a
+// frame of another length ends the read.
+func (s *stub) acknowledgement() (received uint32, ok bool, err error) {
 	frame, err := s.await()
 	if err != nil {
-		return false, err
+		return 0, false, err
 	}
-	ok = len(frame) == 4
+	if ok = len(frame) == 4; ok {
+		received = binary.LittleEndian.Uint32(frame)
+	}
 	s.release()
-	return ok, nil
+	return received, ok, nil
 }
 
 // flashReady waits until an erase that was started is through.

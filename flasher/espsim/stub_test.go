@@ -41,7 +41,8 @@ func TestStubRefusals(t *testing.T) {
 		{"slow read", 0x0E, []uint32{0, 64}, 0xC300},
 		{"unknown", 0x42, nil, 0xC300},
 		{"erase of half a sector", 0xD1, []uint32{0, 2048}, 0xC000},
-		{"erase beyond the flash", 0xD1, []uint32{8 << 20, 4096}, 0xC400},
+		{"begin beyond the flash", 0x02, []uint32{4096, 1, 0x4000, 8 << 20}, 0xC400},
+		{"plugin", 0xD5, nil, 0xFF00},
 		{"MD5 beyond the flash", 0x13, []uint32{8<<20 - 1, 2, 0, 0}, 0xC400},
 		{"register write of 12 bytes", 0x09, []uint32{0, 0, 0}, 0xC800},
 	} {

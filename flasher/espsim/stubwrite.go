@@ -12,6 +12,7 @@ type stubWrite struct {
 	sawDirty             bool // a sector was not blank: erase without looking from here on
 
 	inflate *inflater
+	packed  uint32 // compressed bytes that BEGIN promised and that are not inflated yet
 	held    []byte // inflated, but not a whole unit yet
 }
 
@@ -48,8 +49,8 @@ func (s *stub) flashBegin(q *request) (uint32, uint32, []byte, error) {
 
 func (s *stub) deflBegin(q *request) (uint32, uint32, []byte, error) {
 	code, err := s.begin(q)
-	if code == stubOK && err == nil {
-		s.write.inflate = newInflater()
+	if s.write.active {
+		s.write.inflate, s.write.packed = newInflater(), q.word(1)*q.word(2)
 	}
 	return code, 0, nil, err
 }
@@ -65,6 +66,9 @@ func (s *stub) eraseStep() (uint32, error) {
 	if !w.sawDirty {
 		if err := s.flashReady(); err != nil {
 			return 0, err
+		}
+		if !within(w.eraseNext, sectorSize, s.flashSize) {
+			return stubFlashFailed, nil
 		}
 		if err := s.c.busy(at(t.ReadRate, sectorSize)); err != nil {
 			return 0, err
@@ -153,13 +157,12 @@ func (s *stub) flashData(q *request) (uint32, uint32, []byte, error) {
 }
 
 // deflData checks the block; it is inflated and written behind the
-// acknowledgement, in units of 32 KiB. Each call of the inflater is preceded by
-// the next bit of erasing.
+// acknowledgement, in units of 32 KiB.
 func (s *stub) deflData(q *request) (uint32, uint32, []byte, error) {
 	switch {
 	case len(q.data) < dataHeader:
 		return stubBadLength, 0, nil, nil
-	case !s.write.active || s.write.inflate == nil:
+	case !s.write.active:
 		return stubNotInFlashMode, 0, nil, nil
 	case int(q.word(0)) > len(q.payload()), uint32(sum(q.payload()[:q.word(0)])) != q.checksum:
 		return stubBadChecksum, 0, nil, nil
@@ -170,13 +173,22 @@ func (s *stub) deflData(q *request) (uint32, uint32, []byte, error) {
 	return stubOK, 0, nil, nil
 }
 
+// inflateOut inflates a piece and writes the units that are full. Each run of the
+// inflater, which ends with its unit or its piece, is preceded by the next bit of
+// erasing.
 func (s *stub) inflateOut(piece []byte) (uint32, error) {
-	out, failure := s.write.inflate.feed(piece)
-	out = s.write.hold(out, s.write.inflate.done && failure == nil)
-	for unit := range slices.Chunk(out, outputUnit) {
-		if code, err := s.eraseStep(); code != stubOK || err != nil {
-			return code, err
+	if code, err := s.eraseStep(); code != stubOK || err != nil {
+		return code, err
+	}
+	ready, failure := s.write.inflatePiece(piece)
+	runs := 1
+	for unit := range slices.Chunk(ready, outputUnit) {
+		if runs > 1 {
+			if code, err := s.eraseStep(); code != stubOK || err != nil {
+				return code, err
+			}
 		}
+		runs++
 		if err := s.c.busy(at(s.c.cfg.Timing.InflateRate, len(unit))); err != nil {
 			return 0, err
 		}
@@ -187,10 +199,28 @@ func (s *stub) inflateOut(piece []byte) (uint32, error) {
 	switch {
 	case failure != nil:
 		return stubInflateError, nil
-	case s.write.inflate.done:
+	case s.write.inflate.done || runs == 1:
 		return stubOK, nil
 	}
-	return s.eraseStep() // before the inflater gets what fills no unit yet
+	return s.eraseStep()
+}
+
+// inflatePiece returns what can be written of a piece. When no more compressed
+// data was promised and the stream goes on, the inflater reads zeros until a unit is
+// full or something is wrong.
+func (w *stubWrite) inflatePiece(piece []byte) (ready []byte, failure error) {
+	if w.inflate == nil { // begun for plain data
+		w.inflate = newInflater()
+	}
+	last := w.packed <= uint32(len(piece))
+	out, failure := w.inflate.feed(piece)
+	w.packed -= uint32(len(piece) - w.inflate.unread)
+	ready = w.hold(out, w.inflate.done && failure == nil)
+	for n := len(ready); last && len(ready) == n && !w.inflate.done; {
+		out, failure = w.inflate.feed([]byte{0})
+		ready = append(ready, w.hold(out, w.inflate.done && failure == nil)...)
+	}
+	return ready, failure
 }
 
 // flashEnd ends a download that is complete. The flag that asks for a reboot

@@ -38,6 +38,8 @@ const (
 	opEraseRegion    = 0xD1
 	opReadFlash      = 0xD2
 	opRunUserCode    = 0xD3
+	opPluginFirst    = 0xD5
+	opPluginLast     = 0xEF
 )
 
 // request is one command of the host.
