@@ -101,21 +101,6 @@ func TestOtherSitesChangeNothing(t *testing.T) {
 	}
 }
 
-// A form of another site can send text that looks like JSON, but not its type.
-func TestChangesAreJSONAndSmall(t *testing.T) {
-	_, cfg := newFake(t)
-	cfg.Token = rightToken
-	h := NewHandler(cfg)
-	long := `{"unit": "` + passedUnit + `", "by": "Ann", "reason": "` + strings.Repeat("x", maxBody) + `"}`
-	for name, body := range map[string]string{
-		"long": long, "not JSON": "unit=A1B2C3D4E5F6", "unknown field": `{"unti": "A1B2C3D4E5F6"}`, "two": asked + asked, "empty": "",
-	} {
-		if w := change(h, body, authorization("Bearer "+rightToken)); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "rework: ") {
-			t.Errorf("%s: %d %.200s", name, w.Code, w.Body)
-		}
-	}
-}
-
 func TestChangesArePaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, cfg := newFake(t)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -65,7 +66,7 @@ func (q ReworkRequest) Rework(now time.Time) (r jobs.Rework, err error) {
 func (s *server) rework(w http.ResponseWriter, r *http.Request) {
 	var q ReworkRequest
 	if err := readJSON(w, r, &q); err != nil {
-		fail(w, http.StatusBadRequest, "rework: "+err.Error(), `Send {"unit": ..., "reason": ..., "by": ...} as application/json.`)
+		fail(w, statusOf(err), "rework: "+err.Error(), `Send {"unit": ..., "reason": ..., "by": ...} as application/json.`)
 		return
 	}
 	if q.Slot != "" {
@@ -132,7 +133,7 @@ func (s *server) cancelRework(w http.ResponseWriter, r *http.Request) {
 	}
 	var q cancelRequest
 	if err := readJSON(w, r, &q); err != nil {
-		fail(w, http.StatusBadRequest, "cancel rework: "+err.Error(), `Send {"reason": ..., "by": ...} as application/json.`)
+		fail(w, statusOf(err), "cancel rework: "+err.Error(), `Send {"reason": ..., "by": ...} as application/json.`)
 		return
 	}
 	note(w, "action", "cancel rework", "rework", id, "by", q.By)
@@ -151,13 +152,27 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
 	}
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
+	err := d.Decode(into)
+	switch kind, badKind := errors.AsType[*json.UnmarshalTypeError](err); {
+	case errors.Is(err, io.EOF):
+		return errors.New("the body is empty")
+	case badKind:
+		return fmt.Errorf("the field %q is not for a %s", kind.Field, kind.Value)
+	case err != nil:
 		return err
 	}
-	if d.More() {
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("something follows the object")
 	}
 	return nil
+}
+
+// statusOf is the status for a body that cannot be read.
+func statusOf(err error) int {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return http.StatusRequestEntityTooLarge
+	}
+	return http.StatusBadRequest
 }
 
 // reworks lists reworks, in the order in which they were allowed.
