@@ -7,8 +7,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Progress is told how far a long check has come, in steps of one kind after the
-// other. An error that it returns ends the check.
+// Progress is told how far a long check has come: one step after the other, each
+// of so many things, until all are done. An error that it returns ends the check.
 type Progress func(step string, done, total int) error
 
 // The steps of a check.

@@ -52,7 +52,10 @@ func (c *checker) checkAttempts() error {
 	if err := c.checkIndexSizes(); err != nil {
 		return err
 	}
-	return c.checkNoneLost()
+	if err := c.checkNoneLost(); err != nil {
+		return err
+	}
+	return c.tell(Attempts, all, all)
 }
 
 func (c *checker) checkIndexes(a Attempt) error {
@@ -172,7 +175,7 @@ func (c *checker) checkUnits() error {
 	if c.whole && c.sum.identified != attempts {
 		return fmt.Errorf("units have %d attempts, want %d, those in archives included", attempts, c.sum.identified)
 	}
-	return nil
+	return c.tell(Units, all, all)
 }
 
 // checkReworks compares every rework with its unit.

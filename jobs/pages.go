@@ -99,6 +99,9 @@ func (r roots) whole(file io.ReaderAt, size int, tell Progress) error {
 			err = fmt.Errorf("page %d is lost: neither used nor free", lost+2)
 		}
 	}
+	if err == nil && tell != nil {
+		err = tell(Pages, len(w.used), len(w.used))
+	}
 	return err
 }
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"math"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,4 +31,18 @@ func freeSpace(stateDir string) prometheus.Collector {
 		}
 		return float64(free)
 	})
+}
+
+// diskError says what to do about a disk that does not take what is written.
+func diskError(err error) error {
+	switch {
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		return withHint(exitFailure, err, "The disk is full: make room on it. flashd jobs archive moves old attempts elsewhere.")
+	case errors.Is(err, unix.EROFS):
+		return withHint(exitFailure, err, "The disk can only be read: mount it for writing, or name another place.")
+	case errors.Is(err, fs.ErrPermission):
+		return withHint(exitFailure, err, "Only flashd's own user has the record: run the command as that user, such as sudo -u flashd flashd ...")
+	default:
+		return err
+	}
 }

@@ -1,74 +1,130 @@
 package main
 
 import (
-	"slices"
+	"context"
+	"io"
+	"iter"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"hoptech.co.nz/flashd/internal/station"
 	"hoptech.co.nz/flashd/jobs"
 )
 
 func jobsCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "jobs",
-		Usage: "list attempts, the latest first",
-		Flags: []cli.Flag{
-			stateDirFlag(), formatFlag(),
-			&cli.StringFlag{Name: "unit", Usage: "only those of the unit with this device `ID`"},
-			&cli.StringFlag{Name: "outcome", Usage: "only those that ended with pass, fail, error, aborted or refused"},
-			&cli.StringFlag{Name: "slot", Usage: "only those in the slot with this `NAME`"},
-			&cli.StringFlag{Name: "since", Usage: "only those begun since then: `TIME` as 2026-11-24, 2026-11-24T15:04, or a span such as 8h"},
-			&cli.IntFlag{Name: "limit", Usage: "at most `N`"},
+		Usage: "list attempts, the latest first; export, back up, check and archive the record",
+		Flags: append([]cli.Flag{stateDirFlag(), formatFlag()}, filterFlags()...),
+		Subcommands: []*cli.Command{
+			exportCommand(), backupCommand(), checkCommand(), archiveCommand(),
 		},
 		Action: listJobs,
 	}
 }
 
-func listJobs(c *cli.Context) error {
-	filter, err := jobFilter(c)
-	if err != nil {
-		return err
+// filterFlags select attempts. They are called as the fields of a query to the API.
+func filterFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "unit", Usage: "only those of the unit with this device `ID`"},
+		&cli.StringFlag{Name: "slot", Usage: "only those in the slot with this `NAME`"},
+		&cli.StringFlag{Name: "release", Usage: "only those with the release of this `NAME`"},
+		&cli.StringFlag{Name: "outcome", Usage: "only those that ended with pass, fail, error, aborted or refused"},
+		&cli.StringFlag{Name: "kind", Usage: "only those with this `KIND` of failure, such as no_sync"},
+		&cli.StringFlag{Name: "phase", Usage: "only those that failed in this `PHASE`"},
+		&cli.StringFlag{Name: "blame", Usage: "only failures of the unit, or of the rig: unit or rig"},
+		&cli.BoolFlag{Name: "open", Usage: "only those under way"},
+		&cli.StringFlag{Name: "since", Usage: "only those begun since then: `TIME` as 2026-11-24, 2026-11-24T15:04, or a span such as 8h or 30d"},
+		&cli.StringFlag{Name: "until", Usage: "only those begun before then: `TIME` as for --since"},
+		&cli.IntFlag{Name: "limit", Usage: "at most `N`"},
+		&cli.StringFlag{Name: "archive", Usage: "those of an archive, `FILE`, instead of the record, the earliest first"},
 	}
-	records, done, err := openRecords(c.String("state-dir"))
+}
+
+func listJobs(c *cli.Context) error {
+	attempts, done, err := selectedAttempts(c)
 	if err != nil {
 		return err
 	}
 	defer done()
-	return writeRows(c.App.Writer, c.String("format"), records.Attempts(c.Context, filter), jobs.AttemptColumns, jobs.Attempt.Row)
+	return writeAttempts(c.App.Writer, c.String("format"), attempts)
+}
+
+// selectedAttempts are those that the flags ask for.
+func selectedAttempts(c *cli.Context) (_ iter.Seq2[jobs.Attempt, error], done func(), err error) {
+	if c.NArg() > 0 {
+		return nil, nil, usagef("flashd %s takes no arguments, got %q", c.Command.Name, c.Args().First())
+	}
+	filter, err := jobFilter(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	if file := c.String("archive"); file != "" {
+		return chosen(c.Context, jobs.ArchivedAttempts(file), filter), func() {}, nil
+	}
+	records, done, err := openRecords(stateDir(c))
+	if err != nil {
+		return nil, nil, err
+	}
+	return records.Attempts(c.Context, filter), done, nil
+}
+
+// chosen yields those attempts that f selects, until ctx ends.
+func chosen(ctx context.Context, all iter.Seq2[jobs.Attempt, error], f jobs.Filter) iter.Seq2[jobs.Attempt, error] {
+	return func(yield func(jobs.Attempt, error) bool) {
+		n := 0
+		for a, err := range all {
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err == nil && !f.Selects(a) {
+				continue
+			}
+			if n++; !yield(a, err) || err != nil || n == f.Limit {
+				return
+			}
+		}
+	}
 }
 
 func jobFilter(c *cli.Context) (f jobs.Filter, err error) {
-	if c.NArg() > 0 {
-		return f, usagef("flashd jobs takes no arguments, got %q", c.Args().First())
-	}
-	f = jobs.Filter{Slot: c.String("slot"), Outcome: jobs.Outcome(c.String("outcome")), Limit: c.Int("limit")}
-	if f.Outcome != "" && !slices.Contains(jobs.Outcomes, f.Outcome) {
-		return f, usagef("--outcome %q: want one of %v", f.Outcome, jobs.Outcomes)
-	}
-	if f.Limit < 0 {
-		return f, usagef("--limit %d: want how many attempts to list at most", f.Limit)
+	f = jobs.Filter{
+		Slot: c.String("slot"), Release: c.String("release"), Outcome: jobs.Outcome(c.String("outcome")),
+		Kind: c.String("kind"), Phase: c.String("phase"), Blame: jobs.Blame(c.String("blame")),
+		Open: c.Bool("open"), Limit: c.Int("limit"),
 	}
 	if c.IsSet("unit") {
 		if f.Unit, err = unitID(c.String("unit")); err != nil {
 			return f, err
 		}
 	}
-	if c.IsSet("since") {
-		f.Since, err = parseSince(c.String("since"), time.Now())
+	if f.Since, err = momentFlag(c, "since"); err != nil {
+		return f, err
 	}
-	return f, err
+	if f.Until, err = momentFlag(c, "until"); err != nil {
+		return f, err
+	}
+	if err := f.Check(); err != nil {
+		return f, usagef("--%w", err)
+	}
+	return f, nil
 }
 
-// parseSince reads a moment, or how long ago it was.
-func parseSince(s string, now time.Time) (time.Time, error) {
-	if ago, err := time.ParseDuration(s); err == nil && ago > 0 {
-		return now.Add(-ago), nil
+// writeAttempts writes attempts as a user wants them.
+func writeAttempts(w io.Writer, format string, attempts iter.Seq2[jobs.Attempt, error]) error {
+	header, row := jobs.AttemptFields(station.Phases())
+	return writeRecords(w, format, attempts, columns[jobs.Attempt]{jobs.AttemptColumns, jobs.Attempt.Row, header, row})
+}
+
+// momentFlag is the moment that a flag names; the zero time if it is not set.
+func momentFlag(c *cli.Context, name string) (time.Time, error) {
+	if !c.IsSet(name) {
+		return time.Time{}, nil
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, s, now.Location()); err == nil {
-			return t, nil
-		}
+	t, err := parseMoment(c.String(name), time.Now())
+	if err != nil {
+		return t, usagef("--%s %w", name, err)
 	}
-	return time.Time{}, usagef("--since %q: want a day such as 2026-11-24, a time such as 2026-11-24T15:04, or a span such as 8h", s)
+	return t, nil
 }

@@ -106,14 +106,14 @@ func newRegistry(stateDir string) *prometheus.Registry {
 // openStore opens the record and closes what a daemon that died left open.
 func openStore(stateDir string, log *slog.Logger) (*jobs.Store, error) {
 	if err := os.MkdirAll(stateDir, 0o700); err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
+		return nil, diskError(fmt.Errorf("state directory: %w", err))
 	}
 	store, err := jobs.Open(storePath(stateDir))
 	if errors.Is(err, jobs.ErrInUse) {
 		return nil, withHint(exitStoreInUse, err, "Another flashd runs on "+stateDir+"; stop it, or use another --state-dir.")
 	}
 	if err != nil {
-		return nil, err
+		return nil, storeError(stateDir, err)
 	}
 	aborted, err := store.Recover(time.Now())
 	if err != nil {
@@ -149,6 +149,9 @@ func (l *line) run(ctx context.Context, asked <-chan os.Signal, reload *reload, 
 	handlers := web.Config{
 		Source: l.station, Store: l.store, Metrics: l.registry, Listen: l.Listen, Token: l.token, Log: l.log,
 		Releases: func() ([]firmware.Summary, error) { return firmware.List(l.ImagesDir) },
+		Archive: func(ctx context.Context, before time.Time) ([]jobs.Archive, error) {
+			return archiveInto(ctx, l.store, l.Config, before)
+		},
 	}
 
 	group, groupCtx := errgroup.WithContext(showCtx)
@@ -164,6 +167,7 @@ func (l *line) run(ctx context.Context, asked <-chan os.Signal, reload *reload, 
 	group.Go(func() error { stopInOrder(groupCtx, asked, l.log, l.waiting, l.station.Abandon); return nil })
 	group.Go(func() error { reload.await(groupCtx, l, endUnits); return nil })
 	group.Go(func() error { tellSystemd(groupCtx, unitsCtx, l.station.View, l.log); return nil })
+	group.Go(func() error { l.upkeep().run(groupCtx); return nil })
 	group.Go(func() error { return l.from.Run(unitsCtx, l.station) })
 	group.Go(func() error {
 		defer stopShow()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"path/filepath"
 	"time"
@@ -22,16 +23,28 @@ func stateDirFlag() *cli.StringFlag {
 	}
 }
 
+// stateDir is the state directory that the command or one above it was given.
+func stateDir(c *cli.Context) string {
+	for _, above := range c.Lineage() {
+		if above.Command != nil && above.IsSet("state-dir") {
+			return above.String("state-dir")
+		}
+	}
+	return c.String("state-dir")
+}
+
 // storePath is the file of the record in a state directory.
 func storePath(stateDir string) string { return filepath.Join(stateDir, "jobs.db") }
 
-// records is what can be asked about units and attempts, of the daemon that
-// runs on a state directory or of the store itself.
+// records is what can be asked about the record, of the daemon that runs on a
+// state directory or of the store itself.
 type records interface {
 	Unit(ctx context.Context, id string) (jobs.Unit, error)
 	Units(ctx context.Context) iter.Seq2[jobs.Unit, error]
 	Attempts(ctx context.Context, f jobs.Filter) iter.Seq2[jobs.Attempt, error]
 	Reworks(ctx context.Context, unit string, open bool) iter.Seq2[jobs.Rework, error]
+	Backup(ctx context.Context, w io.Writer) (int64, error)
+	Verify(ctx context.Context, tell jobs.Progress) error
 }
 
 // openRecords asks the daemon if one runs, since it holds the store, and opens
@@ -45,10 +58,25 @@ func openRecords(stateDir string) (_ records, done func(), err error) {
 		return nil, nil, err
 	}
 	store, err := jobs.OpenReadOnly(storePath(stateDir))
+	if errors.Is(err, jobs.ErrOlder) {
+		store, err = migrated(stateDir)
+	}
 	if err != nil {
 		return nil, nil, storeError(stateDir, err)
 	}
 	return storeRecords{store}, func() { _ = store.Close() }, nil // it was only read
+}
+
+// migrated opens a store that an older flashd wrote.
+func migrated(stateDir string) (*jobs.Store, error) {
+	store, err := jobs.Open(storePath(stateDir))
+	if err != nil {
+		return nil, err
+	}
+	if err := store.Close(); err != nil {
+		return nil, err
+	}
+	return jobs.OpenReadOnly(storePath(stateDir))
 }
 
 // storeError says what to do about a store that does not open.
@@ -58,8 +86,10 @@ func storeError(stateDir string, err error) error {
 		return withHint(exitStoreInUse, err, "Another flashd command is using it; wait for it to end.")
 	case errors.Is(err, jobs.ErrNone):
 		return withHint(exitFailure, fmt.Errorf("nothing is recorded in %s", stateDir), "Name the directory that flashd serve or flashd flash used with --state-dir.")
+	case errors.Is(err, jobs.ErrDamaged):
+		return withHint(exitFailure, err, "To restore a backup, stop flashd and put the backup in the place of "+storePath(stateDir)+".")
 	default:
-		return err
+		return diskError(err)
 	}
 }
 
@@ -79,4 +109,12 @@ func (s storeRecords) Reworks(_ context.Context, unit string, open bool) iter.Se
 		return jobs.Armed(s.store.Reworks(unit), time.Now())
 	}
 	return s.store.Reworks(unit)
+}
+
+func (s storeRecords) Backup(_ context.Context, w io.Writer) (int64, error) { return s.store.Backup(w) }
+
+func (s storeRecords) Verify(ctx context.Context, tell jobs.Progress) error {
+	return s.store.Verify(func(step string, done, total int) error {
+		return errors.Join(ctx.Err(), tell(step, done, total))
+	})
 }

@@ -57,7 +57,8 @@ func reworkRow(r jobs.Rework) []string {
 	}
 }
 
-func localTime(t time.Time) string { return t.Local().Format(time.DateTime) }
+// localTime is a time in the local zone, with its offset.
+func localTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05Z07:00") }
 
 // reworkDoes says in a few words what a rework writes.
 func reworkDoes(r jobs.Rework) string {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"hoptech.co.nz/flashd/internal/web"
@@ -69,12 +71,8 @@ func (o offline) update(change func(*jobs.Store) error) error {
 
 // openExisting opens the store for writing, but makes none.
 func openExisting(stateDir string) (*jobs.Store, error) {
-	probe, err := jobs.OpenReadOnly(storePath(stateDir))
-	if err != nil {
-		return nil, storeError(stateDir, err)
-	}
-	if err := probe.Close(); err != nil {
-		return nil, err
+	if _, err := os.Stat(storePath(stateDir)); errors.Is(err, fs.ErrNotExist) {
+		return nil, storeError(stateDir, jobs.ErrNone)
 	}
 	store, err := jobs.Open(storePath(stateDir))
 	if err != nil {

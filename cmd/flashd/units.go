@@ -9,23 +9,28 @@ import (
 
 func unitsCommand() *cli.Command {
 	return &cli.Command{
-		Name:   "units",
-		Usage:  "list the units that this station knows",
-		Flags:  []cli.Flag{stateDirFlag(), formatFlag()},
-		Action: listUnits,
+		Name:      "units",
+		Usage:     "list the units that this station knows, or tell all about one",
+		ArgsUsage: "[UNIT]",
+		Flags:     []cli.Flag{stateDirFlag(), formatFlag()},
+		Action:    showUnits,
 	}
 }
 
-func listUnits(c *cli.Context) error {
-	if c.NArg() > 0 {
-		return usagef("flashd units takes no arguments, got %q; for one unit say flashd jobs --unit %s", c.Args().First(), c.Args().First())
+func showUnits(c *cli.Context) error {
+	if c.NArg() > 1 {
+		return usagef("flashd units takes one unit or none, got %q", c.Args().Slice())
 	}
-	records, done, err := openRecords(c.String("state-dir"))
+	records, done, err := openRecords(stateDir(c))
 	if err != nil {
 		return err
 	}
 	defer done()
-	return writeRows(c.App.Writer, c.String("format"), records.Units(c.Context), jobs.UnitColumns, jobs.Unit.Row)
+	if c.NArg() == 1 {
+		return showUnit(c, records)
+	}
+	return writeRecords(c.App.Writer, c.String("format"), records.Units(c.Context),
+		columns[jobs.Unit]{jobs.UnitColumns, jobs.Unit.Row, jobs.UnitHeader, jobs.Unit.Fields})
 }
 
 // unitID reads a unit as people write it: a device ID or a MAC.

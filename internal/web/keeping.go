@@ -40,7 +40,7 @@ type checkLine struct {
 	Problem string `json:"problem,omitempty"` // "" if the record is whole
 }
 
-// tellWait is how often a check tells how far it is.
+// tellWait is how often a check tells how far it is, beside the end of each step.
 const tellWait = 200 * time.Millisecond
 
 // check reads the whole store and tells how far it is, a line of JSON each time.
@@ -49,7 +49,7 @@ func (s *server) check(w http.ResponseWriter, r *http.Request) {
 	lines, flush := json.NewEncoder(w), http.NewResponseController(w)
 	last := time.Time{}
 	err := s.Store.Verify(func(step string, done, total int) error {
-		if now := time.Now(); now.Sub(last) >= tellWait {
+		if now := time.Now(); now.Sub(last) >= tellWait || done == total {
 			last = now
 			if err := errors.Join(lines.Encode(checkLine{Step: step, Done: done, Total: total}), flush.Flush()); err != nil {
 				return err

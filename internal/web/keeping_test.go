@@ -70,8 +70,8 @@ func TestClientVerifies(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Contains(steps, jobs.Pages) {
-		t.Errorf("told of %v, want %s among it", steps, jobs.Pages)
+	if want := []string{jobs.Pages, jobs.Attempts, jobs.Units}; !slices.Equal(slices.Compact(steps), want) {
+		t.Errorf("told of %v, want %v", steps, want)
 	}
 	for says, body := range map[string]string{
 		"page 7 is lost":     `{"step":"pages","done":1,"total":2}` + "\n" + `{"ended":true,"problem":"page 7 is lost"}`,

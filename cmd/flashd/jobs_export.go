@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"hoptech.co.nz/flashd/jobs"
+)
+
+func exportCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "export",
+		Usage: "write attempts into a file, the latest first, for other programs to read",
+		Flags: append([]cli.Flag{
+			stateDirFlag(),
+			&cli.StringFlag{Name: "format", Usage: "jsonl (an object a line), json (an array) or csv", DefaultText: "as the file is called, else jsonl", Action: checkExportFormat},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "into `FILE`, compressed if that ends in .gz or .zst", DefaultText: "standard output"},
+		}, filterFlags()...),
+		Action: export,
+	}
+}
+
+func checkExportFormat(_ *cli.Context, format string) error {
+	switch format {
+	case "json", "jsonl", "csv":
+		return nil
+	default:
+		return usagef("--format %q: want jsonl, json or csv", format)
+	}
+}
+
+func export(c *cli.Context) error {
+	attempts, done, err := selectedAttempts(c)
+	if err != nil {
+		return err
+	}
+	defer done()
+	name, format := c.String("output"), exportFormat(c.String("format"), c.String("output"))
+	if name == "" {
+		return writeAttempts(c.App.Writer, format, attempts)
+	}
+	n := 0
+	err = newFile(name, 0o666, true, func(w io.Writer) error {
+		out, err := packed(name, w)
+		if err != nil {
+			return err
+		}
+		return errors.Join(writeAttempts(out, format, counted(attempts, &n)), out.Close())
+	}, func(string) error { return nil })
+	if err != nil {
+		return diskError(err)
+	}
+	fmt.Fprintf(c.App.ErrWriter, "%d attempts are in %s.\n", n, name)
+	return nil
+}
+
+// exportFormat goes by the name of the file if no format is asked for.
+func exportFormat(format, name string) string {
+	if format != "" {
+		return format
+	}
+	switch ext := filepath.Ext(strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst")); ext {
+	case ".csv", ".json":
+		return ext[1:]
+	default:
+		return "jsonl"
+	}
+}
+
+// counted counts the records that pass.
+func counted(seq iter.Seq2[jobs.Attempt, error], n *int) iter.Seq2[jobs.Attempt, error] {
+	return func(yield func(jobs.Attempt, error) bool) {
+		for a, err := range seq {
+			if err == nil {
+				*n++
+			}
+			if !yield(a, err) {
+				return
+			}
+		}
+	}
+}

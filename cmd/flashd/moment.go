@@ -1,0 +1,24 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"hoptech.co.nz/flashd/internal/config"
+)
+
+// parseMoment reads a moment, or how long ago it was.
+func parseMoment(s string, now time.Time) (time.Time, error) {
+	if ago, err := time.ParseDuration(s); err == nil && ago > 0 {
+		return now.Add(-ago), nil
+	}
+	if span, err := config.ParseSpan(s); err == nil {
+		return span.Before(now), nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateTime, "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, now.Location()); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%.40q: want a day such as 2026-11-24, a time such as 2026-11-24T15:04, or a span such as 8h or 30d", s)
+}
