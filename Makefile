@@ -60,7 +60,7 @@ lint: setup ## check style, mistakes, and which package may import which
 
 bench: setup $(STUBS) ## run the benchmarks, and flash beside other flashers (10 minutes)
 	go test -run '^$$' -bench . -benchmem ./...
-	cd nvsgen/compare && go test -bench . -benchmem .
+	cd nvsgen/compare && go test -run '^$$' -bench . -benchmem .
 	cd flasher/bench && go run .
 
 setup: ## install the Debian packages that are missing
