@@ -1,9 +1,12 @@
 package espsim
 
 import (
-	"compress/zlib"
+	"compress/flate"
+	"encoding/binary"
 	"errors"
+	"hash/adler32"
 	"io"
+	"math"
 )
 
 var (
@@ -15,9 +18,14 @@ var (
 // dictionary of their inflater, 32 KiB.
 const outputUnit = 32 << 10
 
-// inflater inflates a zlib stream that arrives in pieces. compress/zlib pulls its
+// inflater inflates a zlib stream that arrives in pieces. compress/flate pulls its
 // input, so it runs in a goroutine that hands control back whenever it needs more.
 type inflater struct {
+	// summed is how many bytes the output may have for the Adler-32 behind it to be
+	// looked at; else the stream ends with its deflate data. To be set before a
+	// piece is fed.
+	summed int64
+
 	in      chan []byte
 	out     chan inflated
 	running bool
@@ -34,7 +42,7 @@ type inflated struct {
 }
 
 func newInflater() *inflater {
-	f := &inflater{in: make(chan []byte), out: make(chan inflated), running: true}
+	f := &inflater{in: make(chan []byte), out: make(chan inflated), running: true, summed: math.MaxInt64}
 	go f.run()
 	return f
 }
@@ -65,20 +73,39 @@ func (f *inflater) close() {
 // run owns the reader. Each piece taken from in is answered on out once.
 func (f *inflater) run() {
 	pull := &pieces{in: f.in, out: f.out}
-	z, err := zlib.NewReader(pull)
-	if err == nil {
-		_, err = io.Copy(sinkWriter{pull}, z)
-	}
+	err := f.stream(pull)
 	if pull.closed {
 		return
 	}
-	switch {
-	case errors.Is(err, zlib.ErrChecksum):
-		err = errInflateSum
-	case err != nil:
-		err = errInflate
-	}
 	f.out <- inflated{data: pull.inflated, end: true, err: err, unread: len(pull.left)}
+}
+
+// stream inflates a whole zlib stream (RFC 1950).
+func (f *inflater) stream(p *pieces) error {
+	var head [2]byte
+	if _, err := io.ReadFull(p, head[:]); err != nil {
+		return errInflate
+	}
+	const method, maxWindow, preset = 8, 7, 1 << 5
+	if head[0]&0xF != method || head[0]>>4 > maxWindow || head[1]&preset != 0 || binary.BigEndian.Uint16(head[:])%31 != 0 {
+		return errInflate
+	}
+	sum := adler32.New()
+	n, err := io.Copy(io.MultiWriter(sinkWriter{p}, sum), flate.NewReader(p))
+	switch {
+	case err != nil:
+		return errInflate
+	case n > f.summed:
+		return nil
+	}
+	var tail [4]byte
+	if _, err := io.ReadFull(p, tail[:]); err != nil {
+		return errInflate
+	}
+	if binary.BigEndian.Uint32(tail[:]) != sum.Sum32() {
+		return errInflateSum
+	}
+	return nil
 }
 
 // pieces is the reader that asks for more, handing over what has been inflated

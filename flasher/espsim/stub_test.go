@@ -164,6 +164,31 @@ func TestStubOwesErrors(t *testing.T) {
 	})
 }
 
+// TestStubSumOfStream: the stub looks at a stream's Adler-32 only if the stream ends
+// in its first block, so that a host cannot do without the MD5.
+func TestStubSumOfStream(t *testing.T) {
+	packed := deflate(noise(0x1000))
+	packed[len(packed)-1] ^= 1
+	for _, tc := range []struct {
+		name   string
+		blocks [][]byte
+		want   uint16
+	}{
+		{"one block", [][]byte{packed}, 0xC700},
+		{"two blocks", [][]byte{packed[:1000], packed[1000:]}, 0},
+	} {
+		inStub(t, realistic, func(t *testing.T, c *client) {
+			c.command(0x10, 0x1000, uint32(len(tc.blocks)), 0x4000, 0x10000)
+			for i, b := range tc.blocks {
+				c.data(0x11, uint32(i), b)
+			}
+			if a := c.command(0x0A, 0x40001000); a.stubStatus() != tc.want {
+				t.Errorf("%s with a wrong sum: %+v, want status %04x", tc.name, a, tc.want)
+			}
+		})
+	}
+}
+
 func TestStubBadChecksumIsNotWritten(t *testing.T) {
 	inStub(t, realistic, func(t *testing.T, c *client) {
 		c.command(0x02, 0x1000, 1, 0x4000, 0x10000)

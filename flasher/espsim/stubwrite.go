@@ -168,7 +168,7 @@ func (s *stub) deflData(q *request) (uint32, uint32, []byte, error) {
 		return stubBadChecksum, 0, nil, nil
 	}
 	s.later = func(q *request) (uint32, error) {
-		return s.inflateOut(q.payload()[:q.word(0)])
+		return s.inflateOut(q)
 	}
 	return stubOK, 0, nil, nil
 }
@@ -176,11 +176,11 @@ func (s *stub) deflData(q *request) (uint32, uint32, []byte, error) {
 // inflateOut inflates a piece and writes the units that are full. Each run of the
 // inflater, which ends with its unit or its piece, is preceded by the next bit of
 // erasing.
-func (s *stub) inflateOut(piece []byte) (uint32, error) {
+func (s *stub) inflateOut(q *request) (uint32, error) {
 	if code, err := s.eraseStep(); code != stubOK || err != nil {
 		return code, err
 	}
-	ready, failure := s.write.inflatePiece(piece)
+	ready, failure := s.write.inflatePiece(q.payload()[:q.word(0)], q.word(1) == 0)
 	runs := 1
 	for unit := range slices.Chunk(ready, outputUnit) {
 		if runs > 1 {
@@ -207,10 +207,15 @@ func (s *stub) inflateOut(piece []byte) (uint32, error) {
 
 // inflatePiece returns what can be written of a piece. When no more compressed
 // data was promised and the stream goes on, the inflater reads zeros until a unit is
-// full or something is wrong.
-func (w *stubWrite) inflatePiece(piece []byte) (ready []byte, failure error) {
+// full or something is wrong. Its sum is looked at only if the stream ends in the first
+// unit of the first block: later TINFL_FLAG_PARSE_ZLIB_HEADER is not given.
+func (w *stubWrite) inflatePiece(piece []byte, first bool) (ready []byte, failure error) {
 	if w.inflate == nil { // begun for plain data
 		w.inflate = newInflater()
+	}
+	w.inflate.summed = -1
+	if first {
+		w.inflate.summed = outputUnit
 	}
 	last := w.packed <= uint32(len(piece))
 	out, failure := w.inflate.feed(piece)
