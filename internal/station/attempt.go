@@ -160,7 +160,7 @@ func (a *attempt) needs(p phase) bool {
 	if a.blind {
 		return p.blind
 	}
-	return a.writesFirmware() && !p.kept || !a.writesFirmware() && !p.firmware
+	return p.when == nil || p.when(a)
 }
 
 // next names the first of the phases to come that the unit goes through.

@@ -7,16 +7,16 @@ import (
 
 	"hoptech.co.nz/flashd/flasher"
 	"hoptech.co.nz/flashd/internal/firmware"
-	"hoptech.co.nz/flashd/jobs"
 	"hoptech.co.nz/flashd/nvsgen"
 )
 
-// readNVS reads what the NVS partition of a unit whose firmware stays holds, and
-// finds out whether the unit needs credentials. What cannot be read is lost:
-// NVS is then made anew.
+// readNVS reads what the unit holds in its NVS partition, and finds out whether it
+// needs credentials. What cannot be read is lost: NVS is then made anew.
 func (a *attempt) readNVS(ctx context.Context) error {
-	if err := a.watchFirmware(ctx); err != nil {
-		return err
+	if a.keepsFirmware() {
+		if err := a.watchFirmware(ctx); err != nil {
+			return err
+		}
 	}
 	nvs, err := a.readPartition(ctx, a.Release.NVS)
 	if err != nil {
@@ -80,7 +80,7 @@ func (a *attempt) ask() {
 // asksEarly reports whether the credentials are wanted whatever the unit holds, so
 // that they can be fetched while it is being written or read.
 func (a *attempt) asksEarly() bool {
-	return a.decision.Verdict != jobs.ReworkNVS || !a.decision.Rework.KeepAll || a.decision.Rework.NewCredentials
+	return !a.keepsNVS() || !a.decision.Rework.KeepAll || a.decision.Rework.NewCredentials
 }
 
 // note is for the record and for who reads the log.

@@ -18,6 +18,7 @@ type metrics struct {
 	attempts    *prometheus.CounterVec
 	bySlot      *prometheus.CounterVec
 	fixture     map[string]bool // names of the configured slots
+	reworks     *prometheus.CounterVec
 	failures    *prometheus.CounterVec
 	phases      *prometheus.HistogramVec
 	cycle       prometheus.Histogram
@@ -46,6 +47,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "flashd_slot_attempts_total", Help: "Attempts that have ended, by configured slot and outcome. A fixture without configured slots has none.",
 		}, []string{"slot", "outcome"}),
 		fixture: map[string]bool{},
+		reworks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "flashd_reworks_total", Help: "Attempts to rework a unit that have ended, by what they write (nvs or all) and outcome.",
+		}, []string{"writes", "outcome"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "flashd_failures_total", Help: "Attempts that did not pass, by the phase they ended in, the kind of failure, and who is to blame: unit or rig.",
 		}, []string{"phase", "kind", "blame"}),
@@ -53,7 +57,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			"flashd_phase_duration_seconds", "Time that a phase took, whether it went well or not.",
 		), []string{"phase"}),
 		cycle: prometheus.NewHistogram(histogram(
-			"flashd_cycle_seconds", "Time from the arrival of a unit to its pass.",
+			"flashd_cycle_seconds", "Time from the arrival of a unit to its pass, reworks of the NVS partition alone left out.",
 		)),
 		written: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashd_flash_written_bytes_total", Help: "Bytes of flash written to units, before compression.",
@@ -80,7 +84,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "flashd_line_stopped", Help: "1 once the line has stopped until flashd is started again, else 0.",
 		}),
 	}
-	reg.MustRegister(m.units, m.attempts, m.bySlot, m.failures, m.phases, m.cycle, m.written,
+	reg.MustRegister(m.units, m.attempts, m.bySlot, m.reworks, m.failures, m.phases, m.cycle, m.written,
 		m.slots, m.credentials, m.waits, m.retries, m.build, m.held, m.stopped)
 	m.startAtZero()
 	return m
@@ -103,6 +107,9 @@ var SlotStates = []SlotState{Empty, Working, Passed, Failed, Errored, Refused}
 func (m *metrics) startAtZero() {
 	for _, o := range jobs.Outcomes {
 		m.attempts.WithLabelValues(string(o))
+		for _, writes := range []Reworking{ReworkNVS, ReworkAll} {
+			m.reworks.WithLabelValues(string(writes), string(o))
+		}
 	}
 	for _, o := range []jobs.Outcome{jobs.Pass, jobs.Fail} {
 		m.units.WithLabelValues(string(o))
@@ -155,10 +162,15 @@ func (m *metrics) attemptEnded(a jobs.Attempt) {
 	if m.fixture[a.Slot] {
 		m.bySlot.WithLabelValues(a.Slot, string(a.Outcome)).Inc()
 	}
+	if writes := reworking(a.Verdict); writes != "" {
+		m.reworks.WithLabelValues(string(writes), string(a.Outcome)).Inc()
+	}
 	switch a.Outcome {
 	case jobs.Pass:
 		m.units.WithLabelValues(string(a.Outcome)).Inc()
-		m.cycle.Observe(a.End.Sub(a.Start).Seconds())
+		if a.Verdict != jobs.ReworkNVS {
+			m.cycle.Observe(a.End.Sub(a.Start).Seconds())
+		}
 	case jobs.Fail:
 		m.units.WithLabelValues(string(a.Outcome)).Inc()
 	}

@@ -60,6 +60,18 @@ flashd_line_held 0
 # HELP flashd_line_stopped 1 once the line has stopped until flashd is started again, else 0.
 # TYPE flashd_line_stopped gauge
 flashd_line_stopped 0
+# HELP flashd_reworks_total Attempts to rework a unit that have ended, by what they write (nvs or all) and outcome.
+# TYPE flashd_reworks_total counter
+flashd_reworks_total{outcome="aborted",writes="all"} 0
+flashd_reworks_total{outcome="aborted",writes="nvs"} 0
+flashd_reworks_total{outcome="error",writes="all"} 0
+flashd_reworks_total{outcome="error",writes="nvs"} 0
+flashd_reworks_total{outcome="fail",writes="all"} 0
+flashd_reworks_total{outcome="fail",writes="nvs"} 0
+flashd_reworks_total{outcome="pass",writes="all"} 0
+flashd_reworks_total{outcome="pass",writes="nvs"} 0
+flashd_reworks_total{outcome="refused",writes="all"} 0
+flashd_reworks_total{outcome="refused",writes="nvs"} 0
 # HELP flashd_slot_attempts_total Attempts that have ended, by configured slot and outcome. A fixture without configured slots has none.
 # TYPE flashd_slot_attempts_total counter
 flashd_slot_attempts_total{outcome="aborted",slot="left"} 0
@@ -81,7 +93,7 @@ flashd_units_total{outcome="fail"} 0
 flashd_units_total{outcome="pass"} 0
 `
 	err := testutil.GatherAndCompare(reg, strings.NewReader(want),
-		"flashd_attempts_total", "flashd_slot_attempts_total",
+		"flashd_attempts_total", "flashd_reworks_total", "flashd_slot_attempts_total",
 		"flashd_credential_requests_total", "flashd_credential_retries_total",
 		"flashd_line_held", "flashd_line_stopped", "flashd_slots", "flashd_units_total")
 	if err != nil {
@@ -166,13 +178,17 @@ func TestMetricsCount(t *testing.T) {
 }
 
 // Only a pass has a cycle time: a unit that fails at once would make the line
-// look fast.
+// look fast, and so would a rework that leaves the firmware alone.
 func TestMetricsTime(t *testing.T) {
 	m := newMetrics(prometheus.NewPedanticRegistry())
 	start := time.Now()
 	m.phaseEnded("write", 3*time.Second)
 	m.attemptEnded(jobs.Attempt{Outcome: jobs.Pass, Start: start, End: start.Add(9 * time.Second)})
 	m.attemptEnded(jobs.Attempt{Outcome: jobs.Fail, Start: start, End: start.Add(time.Second)})
+	m.attemptEnded(jobs.Attempt{Outcome: jobs.Pass, Verdict: jobs.ReworkNVS, Start: start, End: start.Add(time.Second)})
+	if got := testutil.ToFloat64(m.reworks.WithLabelValues("nvs", "pass")); got != 1 {
+		t.Errorf("%v reworks", got)
+	}
 	m.credentialRequest("server", "ok", 250*time.Millisecond)
 	for _, c := range []struct {
 		name string

@@ -98,6 +98,11 @@ func (a *attempt) personalize(ctx context.Context) error {
 	if err != nil {
 		return &fault{kindTemplate, err}
 	}
+	if a.decision.Rework != nil {
+		if err := a.set(&own, values); err != nil {
+			return err
+		}
+	}
 	if a.own, err = packOwn(a.Release, own); err != nil {
 		return err
 	}
@@ -109,6 +114,24 @@ func (a *attempt) personalize(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// set makes the settings of a rework in an NVS partition that is new.
+func (a *attempt) set(own *firmware.Personal, values firmware.Values) error {
+	settings := a.renewal().Set
+	if len(settings) == 0 {
+		return nil
+	}
+	held, err := a.Release.ReadHeld(own.NVS, own.Keys)
+	if err != nil {
+		return &fault{kindTemplate, err}
+	}
+	renewed, err := held.Renew(values, firmware.Renewal{Set: settings})
+	if err != nil {
+		return &fault{kindUnfit, err}
+	}
+	own.NVS = renewed.NVS
 	return nil
 }
 

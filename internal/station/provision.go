@@ -14,14 +14,13 @@ import (
 // A phase is one named step of every attempt. Its name stands in logs,
 // metrics, the record, the API and on the board.
 type phase struct {
-	name     string
-	limit    time.Duration // 0: as long as it takes
-	share    int           // of the progress bar, in percent
-	firmware bool          // only when the firmware is written, too
-	kept     bool          // only when the firmware stays
-	blind    bool          // with a unit that tells nothing, too
-	turn     bool          // needs so much of the hub's bandwidth that units take turns
-	run      func(*attempt, context.Context) error
+	name  string
+	limit time.Duration       // 0: as long as it takes
+	share int                 // of the progress bar, in percent
+	when  func(*attempt) bool // nil: with every unit
+	blind bool                // with a unit that tells nothing, too
+	turn  bool                // needs so much of the hub's bandwidth that units take turns
+	run   func(*attempt, context.Context) error
 }
 
 // phases is the path of one unit.
@@ -30,13 +29,13 @@ var phases = []phase{
 	{name: "identify", limit: 10 * time.Second, share: 1, blind: true, run: (*attempt).identify},
 	{name: "ledger", limit: 10 * time.Second, share: 1, run: (*attempt).ledger},
 	{name: "attach", limit: 20 * time.Second, share: 4, blind: true, run: (*attempt).attach},
-	{name: "read_nvs", limit: 2 * time.Minute, share: 2, kept: true, run: (*attempt).readNVS},
-	{name: "write", limit: 10 * time.Minute, share: 58, firmware: true, turn: true, blind: true, run: (*attempt).write},
-	{name: "verify", limit: 2 * time.Minute, share: 12, firmware: true, run: (*attempt).verify},
+	{name: "read_nvs", limit: 2 * time.Minute, share: 2, when: (*attempt).keepsNVS, run: (*attempt).readNVS},
+	{name: "write", limit: 10 * time.Minute, share: 58, when: (*attempt).writesFirmware, turn: true, blind: true, run: (*attempt).write},
+	{name: "verify", limit: 2 * time.Minute, share: 12, when: (*attempt).writesFirmware, run: (*attempt).verify},
 	{name: "credentials", share: 1, run: (*attempt).credentials},
 	{name: "personalize", limit: time.Minute, share: 4, run: (*attempt).personalize},
 	{name: "verify_nvs", limit: 30 * time.Second, share: 2, run: (*attempt).verifyNVS},
-	{name: "verify_firmware", limit: 2 * time.Minute, share: 2, kept: true, run: (*attempt).verifyFirmware},
+	{name: "verify_firmware", limit: 2 * time.Minute, share: 2, when: (*attempt).keepsFirmware, run: (*attempt).verifyFirmware},
 	{name: "reboot", limit: 10 * time.Second, share: 2, blind: true, run: (*attempt).reboot},
 	{name: "check", limit: 0, share: 7, run: (*attempt).check}, // BootCheck.Limit
 }
@@ -168,17 +167,21 @@ func (a *attempt) ledger(context.Context) error {
 	if a.asksEarly() {
 		a.ask()
 	}
-	switch a.decision.Verdict {
-	case jobs.ReworkNVS:
-		a.board.rework(a.slot.Path, ReworkNVS)
-	case jobs.ReworkAll:
-		a.board.rework(a.slot.Path, ReworkAll)
+	if how := reworking(a.decision.Verdict); how != "" {
+		a.board.rework(a.slot.Path, how)
 	}
 	return nil
 }
 
 // writesFirmware reports whether more is written than what is the unit's own.
 func (a *attempt) writesFirmware() bool { return a.decision.Verdict != jobs.ReworkNVS }
+
+// keepsFirmware reports whether the firmware stays, and is to be proved untouched.
+func (a *attempt) keepsFirmware() bool { return !a.writesFirmware() }
+
+// keepsNVS reports whether what the unit has in NVS stays, but for what is renewed:
+// also in a rework that has to write the firmware, since nobody knows what it is.
+func (a *attempt) keepsNVS() bool { return a.decision.Rework != nil && !a.decision.Rework.Reflash }
 
 // attach makes the flash ready: stub, baud rate, size.
 func (a *attempt) attach(ctx context.Context) error {

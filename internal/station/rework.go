@@ -32,6 +32,18 @@ func (s *Station) AllowRework(_ context.Context, r jobs.Rework) (jobs.Rework, er
 	return allowed, nil
 }
 
+// reworking is what a tile says of a unit with that verdict.
+func reworking(v jobs.Verdict) Reworking {
+	switch v {
+	case jobs.ReworkNVS:
+		return ReworkNVS
+	case jobs.ReworkAll:
+		return ReworkAll
+	default:
+		return ""
+	}
+}
+
 // settingsOf returns the keys that a rework sets, in the order of their names.
 func settingsOf(set map[string]string) (settings []firmware.Setting) {
 	for _, name := range slices.Sorted(maps.Keys(set)) {

@@ -434,6 +434,57 @@ func TestReworkOfOtherFirmware(t *testing.T) {
 	})
 }
 
+// A rework that wrote half of the firmware leaves a unit whose firmware has to be
+// written by the next one, too. What is in its NVS stays all the same.
+func TestReworkAfterBrokenReflash(t *testing.T) {
+	for name, r := range bothReleases(t) {
+		t.Run(name, func(t *testing.T) {
+			onReturn(t, r, nil, func(u *returned) {
+				if _, err := u.AllowRework(t.Context(), jobs.Rework{Unit: unitOf(1), Reason: "r", By: "b", Reflash: true}); err != nil {
+					t.Fatal(err)
+				}
+				u.awaitPhase(left, "write")
+				u.remove(left)
+				time.Sleep(20 * time.Second)
+				if _, err := u.AllowRework(t.Context(), jobs.Rework{Unit: unitOf(1), Reason: "r", By: "b", KeepAll: true}); err != nil {
+					t.Fatal(err)
+				}
+				u.insert(left, u.unit)
+				a := u.result(left)
+				u.expect(a, jobs.Pass, "", "")
+				if a.Verdict != jobs.ReworkAll {
+					t.Errorf("the verdict was %s", a.Verdict)
+				}
+				u.wants(credentialsNumber(1)...)
+				u.proves(a)
+			})
+		})
+	}
+}
+
+// What is set is set in new NVS, too.
+func TestReflashWithSettings(t *testing.T) {
+	for name, r := range bothReleases(t) {
+		for _, reflash := range []bool{true, false} { // or because nothing in NVS can be read
+			t.Run(fmt.Sprintf("%s, reflash %t", name, reflash), func(t *testing.T) {
+				onReturn(t, r, nil, func(u *returned) {
+					u.program(int(r.NVS.Offset), bytes.Repeat([]byte{0x5A}, r.NVS.Size))
+					a := u.rework(jobs.Rework{Reflash: reflash, Set: map[string]string{"region": "eu", "wifi:channel:u8": "11"}})
+					u.expect(a, jobs.Pass, "", "")
+					u.proves(a)
+					if r.NVSKeys != nil {
+						u.keys = must(nvsgen.ParseKeys(u.unit.Flash().Bytes()[r.NVSKeys.Offset:]))
+					}
+					want := append(credentialsNumber(2), nvsgen.String("gateway", "region", "eu"), nvsgen.U8("wifi", "channel", 11))
+					if diff := cmp.Diff(want, u.nvs().Entries); diff != "" {
+						t.Errorf("NVS (-want +got):\n%s", diff)
+					}
+				})
+			})
+		}
+	}
+}
+
 // provisionedBy checks that a unit was written whole.
 func (u *returned) provisionedBy(number int) {
 	u.Helper()

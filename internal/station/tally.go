@@ -48,7 +48,7 @@ func (t *tally) finish(r jobs.Attempt) {
 	u.passed = passed
 	t.units[r.Unit] = u
 	t.ends = append(t.ends, r.End)
-	if passed {
+	if passed && r.Verdict != jobs.ReworkNVS { // which is not what a unit takes
 		t.cycles = append(t.cycles, r.End.Sub(r.Start))
 		if n := len(t.cycles) - maxCycles; n > 0 {
 			t.cycles = slices.Delete(t.cycles, 0, n)
