@@ -195,7 +195,7 @@ func TestStationSurvivesItsLogReader(t *testing.T) {
 
 func TestInterruptedRunIsNoSuccess(t *testing.T) {
 	releases, _ := demoRelease(t)
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP} {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		dir := filepath.Join(t.TempDir(), "state")
 		// Chips that take their time, so that there is something to abandon.
 		cmd := flashdProcess(t, t.TempDir(), "serve", "--simulate", "1", "--units", "5", "--grace", "10m", "--images", releases, "--state-dir", dir, "--listen", "127.0.0.1:0")

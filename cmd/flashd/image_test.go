@@ -134,7 +134,7 @@ func TestImageCommandRefuses(t *testing.T) {
 		{[]string{"verify"}, exitUsage, "NAME"},
 		{[]string{"verify", "x"}, exitFailure, "See flashd image list."},
 		{[]string{"list", "x"}, exitUsage, "no arguments"},
-		{[]string{"list", "--format", "xml"}, exitUsage, "want table, json or csv"},
+		{[]string{"list", "--format", "xml"}, exitUsage, "want table, json, jsonl or csv"},
 		{[]string{"demo", "a", "b"}, exitUsage, "one name"},
 		{[]string{"demo", "--chip", "z80"}, exitFailure, "z80"},
 	}

@@ -40,20 +40,20 @@ func backup(c *cli.Context) error {
 	}
 	defer done()
 	var size int64
-	tell, clear := telling(c.App.ErrWriter)
-	defer clear()
+	tell, wipe := telling(c.App.ErrWriter)
+	defer wipe()
 	err = newFile(name, 0o600, c.Bool("force"), func(w io.Writer) (err error) {
 		size, err = records.Backup(c.Context, w)
 		return err
 	}, func(temp string) error {
 		return checkCopy(temp, func(step string, done, total int) error {
-			return errors.Join(c.Context.Err(), tell(step, done, total))
+			return errors.Join(c.Err(), tell(step, done, total))
 		})
 	})
 	if err != nil {
 		return diskError(err)
 	}
-	clear()
+	wipe()
 	fmt.Fprintf(c.App.Writer, "%s is a whole copy of the record (%d bytes).\n", name, size)
 	return nil
 }

@@ -31,14 +31,14 @@ func checkRecord(c *cli.Context) error {
 		return err
 	}
 	defer done()
-	tell, clear := telling(c.App.ErrWriter)
-	defer clear()
+	tell, wipe := telling(c.App.ErrWriter)
+	defer wipe()
 	totals := map[string]int{}
 	err = records.Verify(c.Context, func(step string, done, total int) error {
 		totals[step] = total
 		return tell(step, done, total)
 	})
-	clear()
+	wipe()
 	if err != nil {
 		return storeError(stateDir(c), err)
 	}
@@ -48,7 +48,7 @@ func checkRecord(c *cli.Context) error {
 
 // telling returns what tells a person how far something is, on a line that it
 // writes again and again, and what takes that line away. Nobody else is told.
-func telling(w io.Writer) (tell jobs.Progress, clear func()) {
+func telling(w io.Writer) (tell jobs.Progress, wipe func()) {
 	if !isTerminal(w) {
 		return func(string, int, int) error { return nil }, func() {}
 	}
