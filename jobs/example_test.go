@@ -16,7 +16,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	store, err := jobs.Open(filepath.Join(dir, "jobs.db"))
 	if err != nil {
 		log.Fatal(err)

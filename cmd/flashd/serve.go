@@ -49,7 +49,7 @@ func serve(c *cli.Context) error {
 			return err
 		}
 		next := reload.take()
-		if next == nil || c.Context.Err() != nil {
+		if next == nil || c.Err() != nil {
 			return nil
 		}
 		cfg = *next

@@ -42,7 +42,7 @@ func (s settings) supply(r *firmware.Release, log *slog.Logger) (supply, error) 
 
 func (s settings) usbFixture(log *slog.Logger) supply {
 	cfg := usbrig.Config{Accept: hotplug.KnownOr(s.USB.Accept...), Log: log}
-	for _, slot := range s.Config.Slots {
+	for _, slot := range s.Slots {
 		cfg.Slots = append(cfg.Slots, station.Slot{Path: slot.Path, Name: slot.Name})
 	}
 	return usbrig.New(cfg)
