@@ -117,6 +117,14 @@ func (d *Device) Line(ctx context.Context) (string, error) {
 	}
 }
 
+// Restart resets a unit that runs its application by the reset line, so that it
+// says again what it says when it starts. A chip's USB-Serial/JTAG stays on the
+// USB meanwhile. A port without a reset line is left alone.
+func (d *Device) Restart(ctx context.Context) error {
+	_, err := d.reset(ctx, hard)
+	return err
+}
+
 // Reopen goes on listening on another port: that of a unit that left the USB
 // with its reset and came back under another name. The Device owns port from
 // then on.

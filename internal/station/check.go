@@ -78,13 +78,21 @@ func (a *attempt) serialMAC() (_ flasher.MAC, known bool) {
 	return mac, err == nil
 }
 
-// reopen listens on the port that the unit came back with after its reset.
+// reopen listens on the port that the unit came back with after its reset. It
+// has started without a listener, so one that is known to be the same is
+// started once more.
 func (a *attempt) reopen(ctx context.Context) error {
 	port, err := a.openPort(ctx)
 	if err != nil {
 		return portFault(err)
 	}
-	return a.dev.Reopen(port)
+	if err := a.dev.Reopen(port); err != nil {
+		return err
+	}
+	if _, known := a.serialMAC(); known {
+		return a.dev.Restart(ctx)
+	}
+	return nil
 }
 
 // listen waits for the Device ID, and then a moment for the unit to take it

@@ -43,6 +43,7 @@ type bench struct {
 	log    *bytes.Buffer
 	events chan hotplug.Event
 	stop   context.CancelFunc
+	late   time.Duration // how long after power-up a unit is noticed
 	ended  chan error
 
 	mu      sync.Mutex
@@ -185,6 +186,7 @@ func (b *bench) insertAs(path string, unit *espsim.Chip, device hotplug.Device) 
 	device.Path, device.TTY, device.Address = path, "sim:"+path, b.address
 	b.mu.Unlock()
 	unit.Plug()
+	time.Sleep(b.late)
 	b.events <- hotplug.Event{Kind: hotplug.Attach, Device: device}
 }
 

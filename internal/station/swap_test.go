@@ -60,6 +60,21 @@ func TestSwappedWhileItStarts(t *testing.T) {
 	}
 }
 
+// A unit that was taken out for a moment while it started has said everything
+// before anybody could listen; it is the same unit, and not a silent one.
+func TestPutBackWhileItStarts(t *testing.T) {
+	onBench(t, nil, func(b *bench) {
+		k := kinds[0]
+		unit := newUnitWired(1, k.wiring)
+		b.insertAs(left, unit, k.usb(1))
+		b.awaitPhase(left, "check")
+		b.remove(left)
+		b.late = 3 * time.Second
+		b.insertAs(left, unit, k.usb(1))
+		b.expect(b.result(left), jobs.Pass, "", "")
+	})
+}
+
 // A chip's own USB unit may leave with the chip's reset and come back, so it is
 // waited for; a bridge does not leave unless somebody pulls it.
 func TestOnlyTheChipsOwnUSBIsWaitedFor(t *testing.T) {
