@@ -6,10 +6,12 @@
 # TAGS= does without libdeflate: the build then compresses 3 % less.
 # RACE=-race tests with the race detector, in three times the time.
 
-SLOTS   ?= 8
-TAGS    ?= libdeflate
-RACE    ?=
-VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
+SLOTS    ?= 8
+CAMPAIGN ?= 12
+CYCLES   ?= 96
+TAGS     ?= libdeflate
+RACE     ?=
+VERSION  := $(shell git describe --always --dirty 2>/dev/null || echo dev)
 
 STUB_DIR := flasher/stub
 STUBS    := $(addprefix $(STUB_DIR)/,$(shell cut -d' ' -f3 $(STUB_DIR)/SHA256SUMS) node_modules/.package-lock.json)
@@ -38,11 +40,11 @@ test: setup $(STUBS) ## run all tests
 	go vet ./...
 	go test $(RACE) ./...
 
-test-usb: build ## run the tests on real USB ports, in a virtual machine
+test-usb: build ## run the tests on real USB ports, in a virtual machine (CAMPAIGN=64 CYCLES=1000: all of it)
 	@.ci/setup qemu
 	go vet -tags usbvm ./internal/usbvm
 	USBVM_ROOT=$$(internal/usbvm/fetch.sh $(USBVM_CACHE)) && export USBVM_ROOT && \
-	PATH=$(CURDIR)/bin:$$PATH go test -tags usbvm -count=1 -parallel 4 -v ./internal/usbvm
+	PATH=$(CURDIR)/bin:$$PATH go test -tags usbvm -count=1 -timeout 40m -parallel 8 -v ./internal/usbvm -campaign=$(CAMPAIGN) -cycles=$(CYCLES)
 
 build: setup $(STUBS) ## build bin/flashd
 	go build -ldflags '-X main.version=$(VERSION)' -o bin/flashd ./cmd/flashd

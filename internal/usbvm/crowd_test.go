@@ -12,7 +12,7 @@ import (
 
 // A rack that is switched on: all units appear at once.
 func TestCrowd(t *testing.T) {
-	const units = 16
+	const units = 32
 	f := newFixture(t, units, func(c *station.Config) { c.Flasher.Baud = 0; c.Retries = 2 })
 	boards := make([]*usbip.Board, units)
 	for i := range boards {

@@ -19,7 +19,7 @@ import (
 	"hoptech.co.nz/flashd/internal/serialport"
 )
 
-var cycles = flag.Int("cycles", 200, "how often boards are plugged in and pulled out to look for leaks")
+var cycles = flag.Int("cycles", 96, "how often boards are plugged in and pulled out to look for leaks")
 
 // noticed is how soon a Read has to end when the cable is pulled. It takes 10
 // to 60 ms; a machine without a processor of its own gets more.

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Downloads Debian's kernel and udev into a cache folder and unpacks them there;
-# installs nothing. Prints the folder. With all there it only prints.
+# Downloads Debian's kernel and udev into a cache folder and unpacks them there,
+# and builds a foreign client beside them; installs nothing. Prints the folder.
+# With all there it only prints.
 # Usage: fetch.sh CACHE
 set -eu
 cache=$1
@@ -40,4 +41,8 @@ if [ ! -e "$root/vmlinux" ]; then
 	find "$root/lib/modules" -name '*.ko' ! -path '*/drivers/usb/*' -delete
 	mv "$root/vmlinux.new" "$root/vmlinux"
 fi
+
+# The version that the comparison of flashers has, and without cgo so that it
+# needs no libraries.
+(cd "$(dirname "$0")/../../flasher/bench" && CGO_ENABLED=0 GOFLAGS='' go build -o "$root/bin/espflasher" tinygo.org/x/espflasher >&2)
 echo "$root"

@@ -12,7 +12,8 @@ import (
 func TestMain(m *testing.M) {
 	usbvm.Main(m, usbvm.Config{
 		Modules:  []string{"vhci-hcd", "cdc-acm", "cp210x", "ch341"},
-		Programs: []string{"udevadm", "flashd"},
+		Memory:   2048,
+		Programs: []string{"udevadm", "flashd", "espflasher"},
 		Files: map[string]string{
 			"/etc/passwd":                        "testdata/passwd",
 			"/etc/group":                         "testdata/group",
