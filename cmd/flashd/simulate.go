@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
@@ -28,13 +31,16 @@ func simulateCommand() *cli.Command {
 			&cli.StringFlag{Name: "flash-size", Value: "8MB", Usage: "`SIZE` of the flash"},
 			&cli.BoolFlag{Name: "usb-jtag", Usage: "wire it as the chip's own USB-Serial/JTAG, not as a UART bridge (esptool over --rfc2217 cannot see that: give it --before usb-reset)"},
 			&cli.BoolFlag{Name: "fast", Usage: "let line and flash take no time"},
-			&cli.StringSliceFlag{Name: "fault", Usage: "what goes wrong, as `KIND`[,FIELD=VALUE...]: stall,op=0x11,nth=3,for=5s (repeatable; a wrong kind lists all)"},
+			&cli.GenericFlag{Name: "fault", Value: &faultTexts{}, Usage: "what goes wrong, as `KIND`[,FIELD=VALUE...]: stall,op=0x11,nth=3,for=5s (repeatable; help lists the kinds)"},
 			&cli.BoolFlag{Name: "verbose", Usage: "tell on standard error what the chip does"},
 			&cli.BoolFlag{Name: "pty", Usage: "serve a new pseudo terminal"},
 			&cli.StringFlag{Name: "listen", Usage: "serve raw bytes on a TCP `ADDR`ess"},
 			&cli.StringFlag{Name: "rfc2217", Usage: "serve RFC 2217 on a TCP `ADDR`ess"},
 		},
 		Action: func(c *cli.Context) error {
+			if slices.Contains(faultsOf(c), "help") {
+				return listFaults(c.App.Writer)
+			}
 			cfg, err := simulatedUnit(c)
 			if err != nil {
 				return err
@@ -45,6 +51,27 @@ func simulateCommand() *cli.Command {
 			return serveSimulated(c, cfg)
 		},
 	}
+}
+
+// faultTexts are the values of --fault. A slice flag would cut each at its commas.
+type faultTexts []string
+
+func (f *faultTexts) Set(s string) error { *f = append(*f, s); return nil }
+
+func (f *faultTexts) String() string { return "" }
+
+func faultsOf(c *cli.Context) []string { return *c.Generic("fault").(*faultTexts) }
+
+// listFaults tells what --fault takes.
+func listFaults(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "KIND\tFIELDS\tEFFECT")
+	for _, u := range espsim.FaultUsages() {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", u.Kind, strings.Join(u.Fields, ","), u.Effect)
+	}
+	fmt.Fprintln(table, "\nop is the opcode of a command (all, when left out), nth the how many-th such command strikes\n"+
+		"first (1), times how often (1; -1 for ever), byte a position in what the host sends, from 0.")
+	return table.Flush()
 }
 
 func modelNames() []string {
@@ -82,7 +109,7 @@ func simulatedUnit(c *cli.Context) (cfg espsim.Config, err error) {
 	if !c.Bool("fast") {
 		cfg.Timing = espsim.Realistic(cfg.Wiring)
 	}
-	for _, s := range c.StringSlice("fault") {
+	for _, s := range faultsOf(c) {
 		f, err := espsim.ParseFault(s)
 		if err != nil {
 			return cfg, usagef("--fault: %w", err)

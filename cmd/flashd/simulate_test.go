@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"hoptech.co.nz/flashd/flasher/espsim"
 )
 
 // simulate runs `flashd simulate` with arguments until the test ends, and
@@ -110,11 +112,57 @@ func TestSimulateUsage(t *testing.T) {
 		{[]string{"--pty", "--flash-size", "3MB"}, "--flash-size: flash size 3145728: want 1, 2, 4"},
 		{[]string{"--pty", "--chip", "esp32", "--usb-jtag"}, "--usb-jtag: esp32 has no USB-Serial/JTAG unit"},
 		{[]string{"--pty", "--fault", "explode"}, "unknown kind \"explode\""},
+		{[]string{"--pty", "--fault", "drop,op=3"}, "unknown field \"op\"; drop takes byte"},
 	} {
 		err := newApp().RunContext(t.Context(), append([]string{"flashd", "simulate"}, tc.args...))
 		var ee *exitError
 		if !errors.As(err, &ee) || ee.code != exitUsage || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%q: %v, want a usage error with %q", tc.args, err, tc.want)
 		}
+	}
+}
+
+// TestSimulateFaultHelp: asking for the kinds of fault is no mistake.
+func TestSimulateFaultHelp(t *testing.T) {
+	var out bytes.Buffer
+	app := newApp()
+	app.Writer = &out
+	if err := app.RunContext(t.Context(), []string{"flashd", "simulate", "--fault", "help"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range espsim.FaultUsages() {
+		if !strings.Contains(out.String(), string(u.Kind)) || !strings.Contains(out.String(), u.Effect) {
+			t.Errorf("%s is not explained:\n%s", u.Kind, out.String())
+		}
+	}
+}
+
+// TestSimulateFault gives a fault several fields and a second fault beside it.
+func TestSimulateFault(t *testing.T) {
+	where := simulate(t, "--fast", "--fault", "reject,op=0x0A,nth=2,value=6", "--fault", "stall,op=0x0A,nth=9,for=1h", "--listen", "127.0.0.1:0")
+	conn, err := net.Dial("tcp", strings.TrimPrefix(where, "socket://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	syncs(t, conn)
+	read := "\xc0\x00\x0a\x04\x00\x00\x00\x00\x00\x00\x10\x00\x40\xc0"
+	if _, err := io.WriteString(conn, read+read); err != nil {
+		t.Fatal(err)
+	}
+	// The answers to READ_REG end in their status: good, then failed for reason 6.
+	var got []byte
+	for buf := make([]byte, 256); bytes.Count(got, []byte("\xc0\x01\x0a")) < 2 || !bytes.HasSuffix(got, []byte("\xc0")); {
+		n, err := conn.Read(buf)
+		if err != nil {
+			t.Fatalf("got %x: %v", got, err)
+		}
+		got = append(got, buf[:n]...)
+	}
+	if !bytes.HasSuffix(got, []byte("\x01\x06\x00\x00\xc0")) {
+		t.Errorf("the second READ_REG was not refused: %x", got)
 	}
 }

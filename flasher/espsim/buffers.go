@@ -18,7 +18,22 @@ type frameBuffers struct {
 	state      receiveState
 	size       int // of a buffer, in bytes
 	dropped    *int64
+
+	// batch is how many bytes the interrupt takes at once: it looks for 32 in the
+	// UART's FIFO, or a pause (transport.c). What follows a frame in its batch
+	// comes before the program has armed a buffer again. 0 is a line that takes no
+	// time, on which bytes wait.
+	batch int
+	burst *burst
+	deaf  int // bytes of the batch still to come behind a frame
 }
+
+// uartBatch is the stub's threshold of the UART's receive FIFO, in bytes, and
+// usbBatch a packet of USB (esp-flasher-stub v1.1.0, transport.c).
+const (
+	uartBatch = 32
+	usbBatch  = 64
+)
 
 type frameBuffer struct {
 	data          []byte // behind its end it keeps earlier frames
@@ -45,6 +60,9 @@ const (
 
 // byte implements sink: the receive interrupt.
 func (f *frameBuffers) byte(b byte) (ready bool) {
+	if f.missed() {
+		return false
+	}
 	switch f.state {
 	case noFrame:
 		switch {
@@ -85,7 +103,26 @@ func (f *frameBuffers) close() bool {
 		return false
 	}
 	buffer.complete = true
+	f.disarm()
+	return true
+}
+
+// disarm leaves the interrupt without a buffer for the rest of its batch.
+func (f *frameBuffers) disarm() {
 	f.armed = false
+	if f.batch > 0 {
+		f.deaf = f.batch - 1 - f.burst.position%f.batch
+	}
+}
+
+// missed reports whether a byte comes in the batch of a frame, behind it.
+func (f *frameBuffers) missed() bool {
+	if f.deaf == 0 || f.burst.position == 0 {
+		f.deaf = 0
+		return false
+	}
+	f.deaf--
+	*f.dropped++
 	return true
 }
 
@@ -101,7 +138,7 @@ func (f *frameBuffers) put(b byte) bool {
 // fail gives a frame up: it is too long, or its escapes are wrong.
 func (f *frameBuffers) fail() bool {
 	f.buffers[f.filling].bad = true
-	f.armed = false
+	f.disarm()
 	f.state = noFrame
 	return true
 }

@@ -88,6 +88,7 @@ type Chip struct {
 	up    line // host to chip
 	down  line // chip to host
 	baud  int  // the chip's UART
+	burst burst
 	// autobaud: the ROM measures the host's rate until the first SYNC.
 	autobaud bool
 	state    State

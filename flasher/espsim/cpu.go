@@ -213,6 +213,8 @@ func (c *Chip) feed(s sink, now time.Time, idle bool) (ready bool, next time.Tim
 // ready, and returns how many that were. This is the line's last yard: faults
 // strike here, and the chip's idea of the rate counts. Callers hold mu.
 func (c *Chip) feedRun(s sink, run segment, n int, idle bool) (used int, ready bool) {
+	c.burst.begin(&run)
+	defer func() { c.burst.last = run.arrival(used - 1) }()
 	if c.autobaud && run.baud <= resetBaud {
 		c.baud = cmp.Or(run.baud, resetBaud)
 	}
@@ -227,7 +229,9 @@ func (c *Chip) feedRun(s sink, run segment, n int, idle bool) (used int, ready b
 				continue
 			}
 		}
-		if s.byte(b) && idle {
+		ready := s.byte(b)
+		c.burst.position++
+		if ready && idle {
 			return i + 1, true
 		}
 	}

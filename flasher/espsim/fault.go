@@ -1,10 +1,7 @@
 package espsim
 
 import (
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -45,57 +42,6 @@ type Fault struct {
 	Address uint32        // flash address
 	Value   uint32        // as the kind says
 	For     time.Duration // as the kind says
-}
-
-// ParseFault reads a fault as text: its kind, then what it needs, such as
-// "reject,op=0x11,nth=3,value=0x105,times=-1" or "stall,nth=20,for=5s".
-func ParseFault(s string) (Fault, error) {
-	words := strings.Split(s, ",")
-	f := Fault{Kind: FaultKind(words[0])}
-	if !slices.Contains(faultKinds, f.Kind) {
-		return Fault{}, fmt.Errorf("fault %q: unknown kind %q; known are %v", s, words[0], faultKinds)
-	}
-	for _, w := range words[1:] {
-		if err := f.set(w); err != nil {
-			return Fault{}, fmt.Errorf("fault %q: %w", s, err)
-		}
-	}
-	return f, nil
-}
-
-var faultKinds = []FaultKind{
-	DropByte, GarbleByte, Stall, Silence, Reject, DetachCommand, DetachByte, BrownOut,
-	DeadSector, FlashID, FlashMode, XMCStart, StuckDownload, StuckBoot, WrongMACCRC, MaxBaud, NoStub, SilentApp, OtherDeviceID, DetachOnReboot,
-}
-
-func (f *Fault) set(word string) error {
-	name, value, _ := strings.Cut(word, "=")
-	if name == "for" {
-		d, err := time.ParseDuration(value)
-		f.For = d
-		return err
-	}
-	n, err := strconv.ParseInt(value, 0, 64)
-	if err != nil {
-		return fmt.Errorf("%s: want a number, not %q", name, value)
-	}
-	switch name {
-	case "op":
-		f.Op = uint8(n)
-	case "nth":
-		f.Nth = int(n)
-	case "times":
-		f.Times = int(n)
-	case "byte":
-		f.Byte = n
-	case "address":
-		f.Address = uint32(n)
-	case "value":
-		f.Value = uint32(n)
-	default:
-		return fmt.Errorf("unknown field %q; known are op, nth, times, byte, address, value, for", name)
-	}
-	return nil
 }
 
 // faults keeps count of the faults still to come. Chip.mu guards it.

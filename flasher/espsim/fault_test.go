@@ -153,9 +153,29 @@ func TestParseFault(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("ParseFault: %v (-want +got):\n%s", err, diff)
 	}
-	for _, bad := range []string{"", "explode", "reject,nth", "reject,nth=x", "stall,for=5", "drop,where=1"} {
+	for _, bad := range []string{
+		"", "explode", "reject,nth", "reject,nth=x", "stall,for=5", "stall,for=-5s", "drop,where=1",
+		"drop,op=3", "stuck,nth=1", "reject,op=256", "reject,nth=0", "drop,byte=-1", "flash-id,value=0x100000000",
+	} {
 		if f, err := espsim.ParseFault(bad); err == nil {
 			t.Errorf("ParseFault(%q) = %+v, want an error", bad, f)
+		}
+	}
+}
+
+// TestFaultUsages: what the list says can be written, field by field.
+func TestFaultUsages(t *testing.T) {
+	for _, u := range espsim.FaultUsages() {
+		text := string(u.Kind)
+		for _, field := range u.Fields {
+			value := "=1"
+			if field == "for" {
+				value = "=1s"
+			}
+			text += "," + field + value
+		}
+		if f, err := espsim.ParseFault(text); err != nil || f.Kind != u.Kind || u.Effect == "" {
+			t.Errorf("ParseFault(%q) = %+v, %v", text, f, err)
 		}
 	}
 }

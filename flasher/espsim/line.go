@@ -89,3 +89,17 @@ func (l *line) queued() int {
 	}
 	return n
 }
+
+// burst is where a byte stands in a run of bytes that come without a pause.
+type burst struct {
+	position int // of the byte that just arrived, from 0
+	last     time.Time
+}
+
+// begin looks whether a run goes on from the byte before it. A pause of a byte's
+// time ends a burst.
+func (b *burst) begin(run *segment) {
+	if run.start.After(b.last.Add(run.perByte)) {
+		b.position = 0
+	}
+}

@@ -16,7 +16,7 @@ import (
 	"hoptech.co.nz/flashd/flasher/slip"
 )
 
-// session is what was said to a real mask ROM, and what it said.
+// session is what was said to a real loader, and what it said.
 type session struct {
 	name    string
 	asked   [][]byte // bytes for the line
@@ -24,22 +24,29 @@ type session struct {
 	flash   string // SHA-256 of its 4 MiB afterwards, in hex
 }
 
-// TestROMAnswersAsRecorded plays back what was sent to the mask ROMs of an ESP32
-// and an ESP32-C3 and expects the very bytes that they answered, and the flash that
-// they left.
-func TestROMAnswersAsRecorded(t *testing.T) {
+// TestAnswersAsRecorded plays back what was sent to the mask ROMs of an ESP32 and
+// an ESP32-C3, and to the stub on both, and expects the very bytes that they
+// answered, and the flash that they left.
+func TestAnswersAsRecorded(t *testing.T) {
 	for _, model := range []*espsim.Model{espsim.ESP32, espsim.ESP32C3} {
-		for _, s := range recorded(t, "testdata/rom-"+model.Name+".txt") {
-			t.Run(model.Name+"/"+s.name, func(t *testing.T) { s.replay(t, model) })
+		for _, loader := range []struct {
+			name  string
+			start func(*client)
+		}{
+			{"rom", func(c *client) { c.sync(); c.sync() }},
+			{"stub", (*client).startStub},
+		} {
+			for _, s := range recorded(t, "testdata/"+loader.name+"-"+model.Name+".txt") {
+				t.Run(loader.name+"/"+model.Name+"/"+s.name, func(t *testing.T) { s.replay(t, model, loader.start) })
+			}
 		}
 	}
 }
 
-func (s *session) replay(t *testing.T, model *espsim.Model) {
+func (s *session) replay(t *testing.T, model *espsim.Model, start func(*client)) {
 	flash := espsim.NewFlash(4 << 20)
 	inBubble(t, espsim.Config{Model: model, Flash: flash}, func(t *testing.T, c *client) {
-		c.sync()
-		c.sync()
+		start(c)
 		for i, asked := range s.asked {
 			c.write(asked)
 			var got []string

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
+	"sync"
 )
 
 // Serve connects the chip to a client that has bytes but neither lines nor a
@@ -42,20 +42,25 @@ func (c *Chip) powerUpHeld(ctx context.Context) error {
 }
 
 // relay copies both ways until either side ends. up takes what the client sends.
+// It closes the client when the port ends, which is the only thing that wakes a
+// copy that is stuck in writing to a client that does not read.
 func (c *Chip) relay(ctx context.Context, p *Port, client io.ReadWriteCloser, up io.Writer) error {
 	stop := context.AfterFunc(ctx, func() { _ = client.Close() })
 	defer stop()
-	down := make(chan error, 1)
-	go func() {
-		_, err := io.Copy(client, p)
-		_ = client.Close() // the unit is gone: so is the connection
-		down <- err
-	}()
-	_, _ = io.Copy(up, client) // the client went away, or the unit did: down tells
+	var ends sync.WaitGroup
+	ends.Go(func() {
+		<-p.gone
+		_ = client.Close()
+	})
+	ends.Go(func() {
+		_, _ = io.Copy(client, p)
+		_ = client.Close()
+	})
+	_, _ = io.Copy(up, client)
 	_ = p.Close()
-	err := <-down
-	if errors.Is(err, os.ErrClosed) || !errors.Is(err, ErrDetached) {
-		return nil
+	ends.Wait()
+	if errors.Is(p.err, ErrDetached) {
+		return p.err
 	}
-	return err
+	return nil
 }

@@ -71,6 +71,35 @@ func TestServe(t *testing.T) {
 	})
 }
 
+// TestServeNoticesUnplug: also while a client does not read what it asked for.
+func TestServeNoticesUnplug(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chip := espsim.New(espsim.Config{Model: espsim.ESP32S3})
+		defer chip.Close()
+		host, remote := net.Pipe()
+		defer host.Close()
+		served := make(chan error, 1)
+		go func() { served <- chip.Serve(t.Context(), remote) }()
+		if _, err := host.Write(syncRequest); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // the answers wait for a reader
+		chip.Unplug()
+		select {
+		case err := <-served:
+			if !errors.Is(err, espsim.ErrDetached) {
+				t.Errorf("Serve: %v, want ErrDetached", err)
+			}
+		case <-time.After(time.Minute):
+			t.Error("Serve goes on without its unit")
+			host.Close()
+			if err := <-served; err != nil {
+				t.Errorf("Serve: %v", err)
+			}
+		}
+	})
+}
+
 func TestServeEnds(t *testing.T) {
 	for _, tc := range []struct {
 		name string

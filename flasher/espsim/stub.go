@@ -49,6 +49,7 @@ func (c *Chip) runStub() error {
 	s := &stub{c: c, flashSize: 1 << (c.flashID() >> 16 & 0x1F)}
 	s.frames.dropped = &c.stats.Dropped
 	s.frames.allocate(c.maxFrame(stubBuffer))
+	s.frames.batch, s.frames.burst = c.batch(), &c.burst
 	defer func() { s.write.inflate.close() }()
 	if c.cfg.Wiring == USBSerialJTAG {
 		c.cpu.dog.start(0) // stub_lib_clock_disable_watchdogs
@@ -68,6 +69,17 @@ func (c *Chip) runStub() error {
 		}
 		s.release()
 	}
+}
+
+// batch is how many bytes the stub's receive interrupt takes at once.
+func (c *Chip) batch() int {
+	switch t := &c.cfg.Timing; {
+	case c.cfg.Wiring.usb() && t.USBRate > 0:
+		return usbBatch
+	case !c.cfg.Wiring.usb() && t.UART:
+		return uartBatch
+	}
+	return 0
 }
 
 // await waits for the next good frame, which stays in its buffer until release.

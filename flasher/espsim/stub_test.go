@@ -232,33 +232,34 @@ func TestStubHangsOnTooMuchData(t *testing.T) {
 }
 
 // TestStubWindow: one unacknowledged frame is received while the one before it
-// is worked on; another has no buffer and is lost.
+// is worked on; another has no buffer and is lost. So is one that follows without a
+// pause, since its first byte comes before there is a buffer again.
 func TestStubWindow(t *testing.T) {
 	for _, tc := range []struct {
 		frames  int
+		pause   time.Duration
 		answers int
 		dropped bool
-	}{{2, 2, false}, {3, 2, true}} {
+	}{{2, time.Second, 2, false}, {3, time.Second, 2, true}, {2, 0, 1, true}} {
 		// A flash that is slow beside the line: each block outlasts the next one's arrival.
 		cfg := realistic
 		cfg.Timing.ProgramPage = 200 * ms
 		inStub(t, cfg, func(t *testing.T, c *client) {
 			c.command(0x02, 0xC000, 3, 0x4000, 0x10000)
-			var burst []byte
 			for seq := range tc.frames {
 				data, sum := block(uint32(seq), noise(0x4000))
-				burst = append(burst, request(0x03, data, sum)...)
+				c.write(request(0x03, data, sum))
+				time.Sleep(tc.pause)
 			}
-			c.write(burst)
 			var answers int
 			for c.next(time.Minute) != nil {
 				answers++
 			}
 			if answers != tc.answers {
-				t.Errorf("%d frames at once: %d answers, want %d", tc.frames, answers, tc.answers)
+				t.Errorf("%d frames, %v apart: %d answers, want %d", tc.frames, tc.pause, answers, tc.answers)
 			}
 			if got := c.chip.Stats().Dropped > 0; got != tc.dropped {
-				t.Errorf("%d frames at once: dropped bytes: %v, want %v", tc.frames, got, tc.dropped)
+				t.Errorf("%d frames, %v apart: dropped bytes: %v, want %v", tc.frames, tc.pause, got, tc.dropped)
 			}
 		})
 	}
