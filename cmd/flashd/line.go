@@ -43,34 +43,22 @@ func newLine(cfg settings, log *slog.Logger) (_ *line, err error) {
 			l.close()
 		}
 	}()
-	release, err := cfg.loadRelease()
-	if err != nil {
-		return nil, err
-	}
-	previous, err := cfg.loadPrevious(release)
+	p, err := cfg.parts(func(err error) { l.station.AwaitCredentials(heldBy(err)) }, log)
 	if err != nil {
 		return nil, err
 	}
 	if l.store, err = openStore(cfg.StateDir, log); err != nil {
 		return nil, err
 	}
-	source, err := cfg.source(func(err error) { l.station.AwaitCredentials(heldBy(err)) })
-	if err != nil {
-		return nil, err
-	}
 	if cfg.simulate > 0 && cfg.Credentials.Source != "" {
 		log.Info("simulated units get demo credentials, not those of the configuration")
 	}
-	if l.from, err = cfg.supply(release, log); err != nil {
-		return nil, err
-	}
-	hook, err := cfg.hook(log)
-	if err != nil {
+	if l.from, err = cfg.supply(p.release, log); err != nil {
 		return nil, err
 	}
 	l.station, err = station.New(station.Config{
-		Name: cfg.Station, Version: version, Store: l.store, Release: release, Previous: previous, Releases: cfg.releaseNamed, Source: source,
-		Open: l.from.Open, ResetPort: l.from.ResetPort, Slots: l.from.Slots(), Hook: hook, Simulated: cfg.simulate > 0,
+		Name: cfg.Station, Version: version, Store: l.store, Release: p.release, Previous: p.previous, Releases: cfg.releaseNamed, Source: p.source,
+		Open: l.from.Open, ResetPort: l.from.ResetPort, Slots: l.from.Slots(), Hook: p.hook, Simulated: cfg.simulate > 0,
 		Flasher: cfg.flasherConfig(), BootCheck: cfg.bootCheck(), KeyEscrow: cfg.keyEscrow(),
 		MaxPerHub: cfg.USB.MaxPerHub, Retries: cfg.MaxRetries, Units: cfg.units, Grace: cfg.grace,
 		Registry: l.registry, Log: log,
@@ -81,14 +69,12 @@ func newLine(cfg settings, log *slog.Logger) (_ *line, err error) {
 	if l.control, err = web.ListenUnix(cfg.StateDir); err != nil {
 		return nil, err
 	}
-	if l.token, err = cfg.apiToken(); err != nil {
-		return nil, err
-	}
 	var address string
-	if l.board, address, err = cfg.listen(log); err != nil {
+	if l.board, address, err = cfg.listen(p.private); err != nil {
 		return nil, err
 	}
-	log.Info("station started", "station", cfg.Station, "release", release.Name, "chip", release.Chip, "board", address, "version", version)
+	l.token = p.token
+	log.Info("station started", "station", cfg.Station, "release", p.release.Name, "chip", p.release.Chip, "board", address, "version", version)
 	return l, nil
 }
 
@@ -149,9 +135,7 @@ func (l *line) run(ctx context.Context, asked <-chan os.Signal, reload *reload, 
 	handlers := web.Config{
 		Source: l.station, Store: l.store, Metrics: l.registry, Listen: l.Listen, Token: l.token, Log: l.log,
 		Releases: func() ([]firmware.Summary, error) { return firmware.List(l.ImagesDir) },
-		Archive: func(ctx context.Context, before time.Time) ([]jobs.Archive, error) {
-			return archiveInto(ctx, l.store, l.Config, before)
-		},
+		Archive:  l.archive,
 	}
 
 	group, groupCtx := errgroup.WithContext(showCtx)
@@ -190,22 +174,11 @@ func (l *line) abandonAfter(ctx context.Context, d time.Duration) {
 
 // waiting says what a station that was asked to stop still waits for.
 func (l *line) waiting() string {
-	working := l.working()
+	working := l.station.View().Working()
 	if working == 0 {
 		return "no unit is under way"
 	}
 	return fmt.Sprintf("%d under way, with up to %v to finish; asked again, flashd abandons them", working, l.grace)
-}
-
-// working is how many units are under way.
-func (l *line) working() int {
-	working := 0
-	for _, s := range l.station.View().Slots {
-		if s.State == station.Working {
-			working++
-		}
-	}
-	return working
 }
 
 // sumUp says what a run of so many units came to. One that was cut short is

@@ -32,24 +32,22 @@ func (s settings) apiToken() (credentials.Secret, error) {
 	return token, nil
 }
 
-// listen opens the listener of the board, and returns the board's address.
-func (s settings) listen(log *slog.Logger) (net.Listener, string, error) {
-	var private *tls.Config
-	scheme := "http"
-	if s.API.CertFile != "" {
-		var err error
-		if private, err = web.LoadTLS(s.API.CertFile, s.API.KeyFile, log); err != nil {
-			return nil, "", err
-		}
-		scheme = "https"
+// tls returns the settings of https, nil for plain http.
+func (s settings) tls(log *slog.Logger) (*tls.Config, error) {
+	if s.API.CertFile == "" {
+		return nil, nil //nolint:nilnil // there are none, which is no error
 	}
+	return web.LoadTLS(s.API.CertFile, s.API.KeyFile, log)
+}
+
+// listen opens the listener of the board, and returns the board's address.
+func (s settings) listen(private *tls.Config) (net.Listener, string, error) {
 	l, err := net.Listen("tcp", s.Listen)
 	if err != nil {
 		return nil, "", withHint(exitFailure, fmt.Errorf("the board cannot be shown: %w", err), "Choose another address with --listen ADDR.")
 	}
-	address := scheme + "://" + l.Addr().String() + "/"
-	if private != nil {
-		l = tls.NewListener(l, private)
+	if private == nil {
+		return l, "http://" + l.Addr().String() + "/", nil
 	}
-	return l, address, nil
+	return tls.NewListener(l, private), "https://" + l.Addr().String() + "/", nil
 }

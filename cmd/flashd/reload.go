@@ -8,7 +8,6 @@ import (
 	"syscall"
 
 	"hoptech.co.nz/flashd/internal/station"
-	"hoptech.co.nz/flashd/internal/web"
 )
 
 // reload has a daemon take up its changed configuration on SIGHUP: the units
@@ -66,38 +65,15 @@ func (r *reload) await(ctx context.Context, l *line, endUnits context.CancelCaus
 		}
 		next, err := r.read()
 		if err == nil {
-			err = next.rehearse(l.log)
+			_, err = next.parts(func(error) {}, l.log)
 		}
 		if err != nil {
 			l.log.Error(notUsed, "err", err)
 			continue
 		}
-		l.log.Info("taking up the changed configuration", "working", l.working())
+		l.log.Info("taking up the changed configuration", "working", l.station.View().Working())
 		r.next = &next
 		endUnits(station.ErrDrain)
 		return
 	}
-}
-
-// rehearse finds out what would keep a line with these settings from starting,
-// as far as that shows while another one runs.
-func (s settings) rehearse(log *slog.Logger) error {
-	release, err := s.loadRelease()
-	if err != nil {
-		return err
-	}
-	if _, err := s.loadPrevious(release); err != nil {
-		return err
-	}
-	if _, err := s.source(func(error) {}); err != nil {
-		return err
-	}
-	if _, err := s.hook(log); err != nil {
-		return err
-	}
-	if _, err := s.apiToken(); err != nil || s.API.CertFile == "" {
-		return err
-	}
-	_, err = web.LoadTLS(s.API.CertFile, s.API.KeyFile, log)
-	return err
 }

@@ -62,12 +62,6 @@ func statusLine(v station.View) string {
 	if v.Held != "" {
 		return "Held: " + v.Held
 	}
-	working := 0
-	for _, s := range v.Slots {
-		if s.State == station.Working {
-			working++
-		}
-	}
 	t := v.Totals
-	return fmt.Sprintf("%d of %d slots working; %d units, %d passed, %d failed; release %s", working, len(v.Slots), t.Units, t.Passed, t.Failed, v.Release)
+	return fmt.Sprintf("%d of %d slots working; %d units, %d passed, %d failed; release %s", v.Working(), len(v.Slots), t.Units, t.Passed, t.Failed, v.Release)
 }

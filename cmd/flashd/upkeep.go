@@ -32,11 +32,14 @@ type upkeep struct {
 
 func (l *line) upkeep() upkeep {
 	return upkeep{
-		store: l.store, keep: l.Retention.Keep, working: l.working, log: l.log,
-		archive: func(ctx context.Context, before time.Time) ([]jobs.Archive, error) {
-			return archiveInto(ctx, l.store, l.Config, before)
-		},
+		store: l.store, keep: l.Retention.Keep, working: func() int { return l.station.View().Working() }, log: l.log,
+		archive: l.archive,
 	}
+}
+
+// archive moves attempts that ended before then out of the record.
+func (l *line) archive(ctx context.Context, before time.Time) ([]jobs.Archive, error) {
+	return archiveInto(ctx, l.store, l.Config, before)
 }
 
 func (u upkeep) run(ctx context.Context) {

@@ -16,6 +16,16 @@ type View struct {
 	Totals    Totals     `json:"totals"`
 }
 
+// Working is how many units are under way.
+func (v View) Working() (n int) {
+	for _, s := range v.Slots {
+		if s.State == Working {
+			n++
+		}
+	}
+	return n
+}
+
 // SlotState is the one word that a tile shows.
 type SlotState string
 
