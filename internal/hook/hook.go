@@ -104,6 +104,7 @@ func environment(what station.Happening) []string {
 		{"PHASE", what.Phase},
 		{"KIND", what.Kind},
 		{"TEXT", what.Text},
+		{"ERRORS_IN_A_ROW", strconv.Itoa(what.ErrorsInARow)},
 	} {
 		env = append(env, "FLASHD_"+v[0]+"="+strings.ReplaceAll(v[1], "\x00", "")) // which would end the value
 	}

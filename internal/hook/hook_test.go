@@ -51,7 +51,7 @@ func TestEnvironment(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "env")
 	log := run(t.Context(), "env >"+file, ample, station.Happening{
 		Station: "line-1", Simulated: true, Slot: "left 1", Path: "1-1.2", Release: "gateway-1", Attempt: 7, Unit: "A1B2C3D4E5F6",
-		Outcome: jobs.Fail, Phase: "verify", Kind: "mismatch", Text: "It says \"no\";\x00 $(reboot).",
+		Outcome: jobs.Fail, Phase: "verify", Kind: "mismatch", Text: "It says \"no\";\x00 $(reboot).", ErrorsInARow: 2,
 	})
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -66,7 +66,7 @@ func TestEnvironment(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
-		"FLASHD_ATTEMPT=7", "FLASHD_EVENT=pass", "FLASHD_KIND=mismatch", "FLASHD_OUTCOME=fail", "FLASHD_PATH=1-1.2", "FLASHD_PHASE=verify",
+		"FLASHD_ATTEMPT=7", "FLASHD_ERRORS_IN_A_ROW=2", "FLASHD_EVENT=pass", "FLASHD_KIND=mismatch", "FLASHD_OUTCOME=fail", "FLASHD_PATH=1-1.2", "FLASHD_PHASE=verify",
 		"FLASHD_RELEASE=gateway-1", "FLASHD_SIMULATED=true", "FLASHD_SLOT=left 1", "FLASHD_STATION=line-1",
 		`FLASHD_TEXT=It says "no"; $(reboot).`, "FLASHD_UNIT=A1B2C3D4E5F6", "TZ=UTC",
 	}

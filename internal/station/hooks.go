@@ -43,6 +43,10 @@ type Happening struct {
 	Phase     string       // in which it failed; "" if it did not, as in the next two
 	Kind      string       // of failure, in one word
 	Text      string       // what happened, in one sentence
+
+	// ErrorsInARow is how many attempts in the slot have ended as an error, this
+	// one included, since one last ended otherwise or the station was started.
+	ErrorsInARow int
 }
 
 const (
@@ -145,6 +149,7 @@ func (a *attempt) tell(event HookEvent) {
 	what := Happening{
 		Event: event, Station: a.Name, Simulated: a.Simulated, Slot: a.slot.Name, Path: a.slot.Path,
 		Release: a.Release.Name, Attempt: r.ID, Unit: r.Unit, Outcome: r.Outcome,
+		ErrorsInARow: a.slot.errorsInARow,
 	}
 	if f := r.Failure; f != nil {
 		what.Phase, what.Kind, what.Text = f.Phase, f.Kind, f.Text
@@ -154,7 +159,13 @@ func (a *attempt) tell(event HookEvent) {
 
 // tellEnd calls the hook for the attempt's outcome, which has the same name.
 func (a *attempt) tellEnd() {
-	if outcome := a.record.Outcome; outcome != jobs.Aborted {
-		a.tell(HookEvent(outcome))
+	switch a.record.Outcome {
+	case jobs.Aborted:
+		return
+	case jobs.Error:
+		a.slot.errorsInARow++
+	default:
+		a.slot.errorsInARow = 0
 	}
+	a.tell(HookEvent(a.record.Outcome))
 }

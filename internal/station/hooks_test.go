@@ -107,11 +107,38 @@ func TestHooksAreTold(t *testing.T) {
 		}{{station.HookPass, passed}, {station.HookRefused, refused}, {station.HookFail, failed}, {station.HookError, errored}} {
 			want = append(want, of(station.HookAttach, end.of), of(end.event, end.of), of(station.HookDetach, end.of))
 		}
+		want[10].ErrorsInARow, want[11].ErrorsInARow = 1, 1
 		if diff := cmp.Diff(want, e.heard); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		if want[1].Unit != unitOf(1) || want[1].Outcome != jobs.Pass || want[4].Kind != "already_done" || want[10].Kind != "detached" {
 			t.Errorf("it was told too little: %+v", want)
+		}
+	})
+}
+
+// A hook that switches power has to know when that does not help. Each slot has
+// a count of its own.
+func TestHooksAreToldOfErrorsInARow(t *testing.T) {
+	var e ear
+	onBench(t, e.listens, func(b *bench) {
+		for _, path := range []string{left, left, right} {
+			b.insert(path, newUnit(1))
+			b.awaitPhase(path, "write")
+			b.remove(path)
+		}
+		b.insert(left, newUnit(1))
+		b.expect(b.result(left), jobs.Pass, "", "")
+		b.remove(left)
+		synctest.Wait()
+		var got []string
+		for _, h := range e.heard {
+			got = append(got, fmt.Sprintf("%s-%s-%d", h.Slot, h.Event, h.ErrorsInARow))
+		}
+		want := strings.Fields("left-attach-0 left-error-1 left-detach-1 left-attach-1 left-error-2 left-detach-2" +
+			" right-attach-0 right-error-1 right-detach-1 left-attach-2 left-pass-0 left-detach-0")
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
 }

@@ -43,6 +43,8 @@ func (a *attempt) takeTurn(ctx context.Context) (giveBack func(), err error) {
 	}
 	turns := a.hubs.of(a.slot.Path)
 	giveBack = func() { turns.Release(1) }
+	start := time.Now()
+	defer func() { a.metrics.hubWait.Observe(time.Since(start).Seconds()) }()
 	if turns.TryAcquire(1) { // not past others: it fails while anybody waits
 		return giveBack, nil
 	}
@@ -52,7 +54,6 @@ func (a *attempt) takeTurn(ctx context.Context) (giveBack func(), err error) {
 	}
 	a.board.say(a.slot.Slot, "Waiting for its turn: "+others+" being written.", "Leave the board in its slot.")
 	defer a.board.say(a.slot.Slot, "", "")
-	start := time.Now()
 	if turns.Acquire(ctx, 1) != nil {
 		return nil, context.Cause(ctx)
 	}

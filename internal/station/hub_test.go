@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
 	"hoptech.co.nz/flashd/flasher/espsim"
 	"hoptech.co.nz/flashd/internal/station"
 	"hoptech.co.nz/flashd/jobs"
@@ -61,7 +64,11 @@ func waits(s station.SlotView) bool { return strings.HasPrefix(s.Message, "Waiti
 // At most so many units behind one hub are written at once, in the order in
 // which they came; another hub has turns of its own.
 func TestUnitsBehindOneHubTakeTurns(t *testing.T) {
-	onBench(t, withHubs(2, 5, 2), func(b *bench) {
+	registry := prometheus.NewPedanticRegistry()
+	onBench(t, func(cfg *station.Config) {
+		withHubs(2, 5, 2)(cfg)
+		cfg.Registry = registry
+	}, func(b *bench) {
 		came := []string{"1-1.4", "1-1.2", "1-1.5", "1-1.1", "1-1.3", "1-2.1", "1-2.2"}
 		for i, path := range came {
 			b.insert(path, newUnit(i))
@@ -81,7 +88,26 @@ func TestUnitsBehindOneHubTakeTurns(t *testing.T) {
 		if most := mostAtOnce(second); most != 2 || !second[1].Start.Before(first[2].Start) {
 			t.Errorf("units of another hub waited: %+v", second)
 		}
+		waited := histogramOf(t, registry, "flashd_hub_wait_seconds")
+		if at := waited.GetBucket()[0].GetCumulativeCount(); waited.GetSampleCount() != 7 || at != 4 {
+			t.Errorf("of %d units %d were written at once, want 4 of 7", waited.GetSampleCount(), at)
+		}
 	})
+}
+
+func histogramOf(t *testing.T, registry *prometheus.Registry, name string) *dto.Histogram {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetHistogram()
+		}
+	}
+	t.Fatalf("there is no metric %s", name)
+	return nil
 }
 
 func TestWithoutALimitNobodyWaits(t *testing.T) {

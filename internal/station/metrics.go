@@ -21,6 +21,7 @@ type metrics struct {
 	reworks     *prometheus.CounterVec
 	failures    *prometheus.CounterVec
 	phases      *prometheus.HistogramVec
+	hubWait     prometheus.Histogram
 	cycle       prometheus.Histogram
 	written     prometheus.Counter
 	slots       *prometheus.GaugeVec
@@ -56,6 +57,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		phases: prometheus.NewHistogramVec(histogram(
 			"flashd_phase_duration_seconds", "Time that a phase took, whether it went well or not.",
 		), []string{"phase"}),
+		hubWait: prometheus.NewHistogram(histogram(
+			"flashd_hub_wait_seconds", "Time that a unit waited for its turn to be written, where usb.max_per_hub has units take turns.",
+		)),
 		cycle: prometheus.NewHistogram(histogram(
 			"flashd_cycle_seconds", "Time from the arrival of a unit to its pass, reworks of the NVS partition alone left out.",
 		)),
@@ -84,7 +88,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "flashd_line_stopped", Help: "1 once the line has stopped until flashd is started again, else 0.",
 		}),
 	}
-	reg.MustRegister(m.units, m.attempts, m.bySlot, m.reworks, m.failures, m.phases, m.cycle, m.written,
+	reg.MustRegister(m.units, m.attempts, m.bySlot, m.reworks, m.failures, m.phases, m.hubWait, m.cycle, m.written,
 		m.slots, m.credentials, m.waits, m.retries, m.build, m.held, m.stopped)
 	m.startAtZero()
 	return m

@@ -8,6 +8,8 @@ type slot struct {
 	station  *Station
 	presence *presence     // nil until something was seen there
 	again    chan struct{} // receives when the unit in the slot may be begun once more
+
+	errorsInARow int // see Happening
 }
 
 // loop works on one unit after the other. accept ends when no unit is to be
