@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -24,13 +23,13 @@ func configCommand() *cli.Command {
 }
 
 func checkConfig(c *cli.Context) error {
-	file, err := configFile(c)
+	file, err := checkedFile(c)
 	if err != nil {
 		return err
 	}
 	cfg, err := config.Load(file)
 	if err != nil {
-		return withHint(exitUsage, err, "deploy/flashd.example.yaml explains every key.")
+		return configError(err)
 	}
 	fixture := "every board in a slot of its own"
 	if n := len(cfg.Slots); n > 0 {
@@ -40,18 +39,17 @@ func checkConfig(c *cli.Context) error {
 	return err
 }
 
-// configFile is the file that is named, or the packaged one.
-func configFile(c *cli.Context) (string, error) {
+// checkedFile is the file that is named, or else the one that the station works with.
+func checkedFile(c *cli.Context) (string, error) {
 	switch {
 	case c.NArg() > 1 || c.NArg() == 1 && c.IsSet("config"):
 		return "", usagef("flashd config check takes one file")
 	case c.NArg() == 1:
 		return c.Args().First(), nil
-	case c.IsSet("config"):
-		return c.String("config"), nil
 	}
-	if _, err := os.Stat(packagedConfig); err != nil {
-		return "", usagef("which file? flashd config check FILE")
+	file, err := configurationFile(c)
+	if err == nil && file == "" {
+		err = usagef("which file? flashd config check FILE")
 	}
-	return packagedConfig, nil
+	return file, err
 }

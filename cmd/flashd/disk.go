@@ -33,6 +33,9 @@ func freeSpace(stateDir string) prometheus.Collector {
 	})
 }
 
+// ownUser is what helps where only flashd's own user may do something.
+const ownUser = "Run the command as flashd's own user: sudo -u flashd flashd ..."
+
 // diskError says what to do about a disk that does not take what is written.
 func diskError(err error) error {
 	switch {
@@ -41,7 +44,7 @@ func diskError(err error) error {
 	case errors.Is(err, unix.EROFS):
 		return withHint(exitFailure, err, "The disk can only be read: mount it for writing, or name another place.")
 	case errors.Is(err, fs.ErrPermission):
-		return withHint(exitFailure, err, "Only flashd's own user has the record: run the command as that user, such as sudo -u flashd flashd ...")
+		return withHint(exitFailure, err, ownUser)
 	default:
 		return err
 	}

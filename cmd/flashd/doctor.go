@@ -11,20 +11,14 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// packagedConfig is where the Debian package has the configuration.
-const packagedConfig = "/etc/flashd/flashd.yaml"
-
 func doctorCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "doctor",
 		Usage: "look for what would keep the station from working, and say what to do",
 		Description: "Changes nothing. Run it as the user that runs the station: sudo -u flashd flashd doctor.\n" +
-			"Without --config it looks at " + packagedConfig + " if there is one. It ends with 1 if something is wrong.",
+			"It ends with 1 if something is wrong.",
 		Flags: []cli.Flag{configFlag(), stateDirFlag(), imagesFlag(), releaseFlag()},
 		Action: func(c *cli.Context) error {
-			if err := usePackaged(c); err != nil {
-				return err
-			}
 			cfg, err := commonSettings(c)
 			if err != nil {
 				return err

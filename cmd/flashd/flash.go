@@ -94,7 +94,7 @@ func flash(c *cli.Context) error {
 // flashLog is silent unless a log is asked for: whoever waits at a prompt reads
 // the result.
 func flashLog(c *cli.Context, cfg settings) (*slog.Logger, error) {
-	if !c.IsSet("log-format") && !c.IsSet("config") {
+	if _, configured := given(c, "config"); !configured && !c.IsSet("log-format") {
 		return slog.New(slog.DiscardHandler), nil
 	}
 	handler, err := newLogHandler(c.App.ErrWriter, cfg.Log)

@@ -34,7 +34,7 @@ func imageImportCommand() *cli.Command {
 		Description: "DIR is the build folder of an ESP-IDF project (build), that of a PlatformIO environment\n" +
 			"(.pio/build/ENV), or a folder with an ESP Web Tools manifest.json.",
 		Flags: []cli.Flag{
-			imagesFlag(),
+			configFlag(), imagesFlag(),
 			&cli.StringFlag{Name: "chip", Usage: "the `CHIP` that the images have to be for, such as esp32s3"},
 			&cli.StringFlag{Name: "flash-size", Usage: "`SIZE` to write into the bootloader's header, such as 8MB; default: as built"},
 			&cli.StringFlag{Name: "template", Usage: "`FILE` with the NVS template; default: nvs.csv in DIR, or one for the gateway firmware"},
@@ -55,7 +55,11 @@ func importImage(c *cli.Context) error {
 			return usagef("--flash-size: %w", err)
 		}
 	}
-	r, err := firmware.Import(c.String("images"), args[0], args[1], opts)
+	dir, err := imagesDir(c)
+	if err != nil {
+		return err
+	}
+	r, err := firmware.Import(dir, args[0], args[1], opts)
 	if err != nil {
 		return releaseError(err)
 	}
@@ -77,7 +81,7 @@ func imageListCommand() *cli.Command {
 	return &cli.Command{
 		Name:   "list",
 		Usage:  "list the releases",
-		Flags:  []cli.Flag{imagesFlag(), formatFlag()},
+		Flags:  []cli.Flag{configFlag(), imagesFlag(), formatFlag()},
 		Action: listImages,
 	}
 }
@@ -86,7 +90,10 @@ func listImages(c *cli.Context) error {
 	if c.NArg() > 0 {
 		return usagef("flashd image list takes no arguments, got %q", c.Args().First())
 	}
-	dir := c.String("images")
+	dir, err := imagesDir(c)
+	if err != nil {
+		return err
+	}
 	list, err := firmware.List(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return withHint(exitFailure, err, "Name the folder with --images, or make it by importing a release.")
@@ -125,7 +132,7 @@ func imageVerifyCommand() *cli.Command {
 		Name:      "verify",
 		Usage:     "check a release as the station does before it starts",
 		ArgsUsage: "NAME",
-		Flags:     []cli.Flag{imagesFlag()},
+		Flags:     []cli.Flag{configFlag(), imagesFlag()},
 		Action:    verifyImage,
 	}
 }
@@ -135,22 +142,29 @@ func verifyImage(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := firmware.Load(c.String("images"), args[0])
+	dir, err := imagesDir(c)
+	if err != nil {
+		return err
+	}
+	r, err := firmware.Load(dir, args[0])
 	if err != nil {
 		return releaseError(err)
 	}
 	return describeRelease(c.App.Writer, "good:", r)
 }
 
+// imageDemo is the one command on releases that is not about real units.
+const imageDemo = "demo"
+
 func imageDemoCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "demo",
+		Name:      imageDemo,
 		Usage:     "make a release for simulated units",
 		ArgsUsage: "[NAME]",
 		Description: "It is valid in form and about as large as a real one, but no chip can run it:\n" +
 			"its code is that of flashd itself.",
 		Flags: []cli.Flag{
-			imagesFlag(),
+			configFlag(), imagesFlag(),
 			&cli.StringFlag{Name: "chip", Value: "esp32s3", Usage: "the `CHIP` it is for"},
 			&cli.BoolFlag{Name: "nvs-encrypted", Usage: "with NVS keys of each unit's own, and encrypted NVS"},
 		},
@@ -166,11 +180,15 @@ func demoImage(c *cli.Context) error {
 	if c.NArg() == 1 {
 		name = c.Args().First()
 	}
+	dir, err := imagesDir(c)
+	if err != nil {
+		return err
+	}
 	makeDemo := firmware.Demo
 	if c.Bool("nvs-encrypted") {
 		makeDemo = firmware.DemoEncrypted
 	}
-	r, err := makeDemo(c.String("images"), name, c.String("chip"))
+	r, err := makeDemo(dir, name, c.String("chip"))
 	if err != nil {
 		return releaseError(err)
 	}

@@ -16,7 +16,7 @@ func jobsCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "jobs",
 		Usage: "list attempts, the latest first; export, back up, check and archive the record",
-		Flags: append([]cli.Flag{stateDirFlag(), formatFlag()}, filterFlags()...),
+		Flags: append([]cli.Flag{configFlag(), stateDirFlag(), formatFlag()}, filterFlags()...),
 		Subcommands: []*cli.Command{
 			exportCommand(), backupCommand(), checkCommand(), archiveCommand(),
 		},
@@ -63,7 +63,7 @@ func selectedAttempts(c *cli.Context) (_ iter.Seq2[jobs.Attempt, error], done fu
 	if file := c.String("archive"); file != "" {
 		return chosen(c.Context, jobs.ArchivedAttempts(file), filter), func() {}, nil
 	}
-	records, done, err := openRecords(stateDir(c))
+	records, done, err := openRecords(c)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -26,9 +26,9 @@ func archiveCommand() *cli.Command {
 			"its archive_dir, which flashd.yaml names; flashd.yaml can have it do this every day, too.\n" +
 			"flashd jobs --archive FILE reads an archive.",
 		Flags: []cli.Flag{
-			stateDirFlag(),
+			configFlag(), stateDirFlag(),
 			&cli.StringFlag{Name: "before", Usage: "those begun before then: `TIME` as 2024-11-24, or a span such as 90d or 2y (required)"},
-			&cli.StringFlag{Name: "dir", Usage: "into `DIR`, if no station runs", DefaultText: "archive in the state directory"},
+			&cli.StringFlag{Name: "dir", Usage: "into `DIR`, if no station runs", DefaultText: "as configured, else archive in the state directory"},
 		},
 		Action: archive,
 	}
@@ -62,7 +62,11 @@ func archive(c *cli.Context) error {
 
 // archiveBefore asks the station if one runs, and opens the store if none does.
 func archiveBefore(c *cli.Context, before time.Time) (filled []jobs.Archive, dir string, err error) {
-	station, err := web.Dial(stateDir(c))
+	cfg, err := recordConfig(c)
+	if err != nil {
+		return nil, "", err
+	}
+	station, err := web.Dial(cfg.StateDir)
 	if err == nil {
 		defer station.Close()
 		if c.IsSet("dir") {
@@ -74,13 +78,15 @@ func archiveBefore(c *cli.Context, before time.Time) (filled []jobs.Archive, dir
 	if !errors.Is(err, web.ErrNoDaemon) {
 		return nil, "", err
 	}
-	cfg := config.Config{StateDir: stateDir(c), Retention: config.Retention{ArchiveDir: c.String("dir")}}
+	if c.IsSet("dir") {
+		cfg.Retention.ArchiveDir = c.String("dir")
+	}
 	dir, _ = cfg.ArchiveFolder()
-	store, err := openExisting(stateDir(c))
+	store, err := openExisting(cfg.StateDir)
 	if err != nil {
 		return nil, "", err
 	}
-	filled, err = archiveInto(c.Context, store, &cfg, before)
+	filled, err = archiveInto(c.Context, store, cfg, before)
 	return filled, dir, errors.Join(err, store.Close())
 }
 

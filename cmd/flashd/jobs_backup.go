@@ -19,7 +19,7 @@ func backupCommand() *cli.Command {
 			"To restore it, stop flashd, put the copy in the place of jobs.db in the state directory,\n" +
 			"owned by flashd's user, and start flashd.",
 		Flags: []cli.Flag{
-			stateDirFlag(),
+			configFlag(), stateDirFlag(),
 			&cli.BoolFlag{Name: "force", Usage: "replace FILE if it is there"},
 		},
 		Action: backup,
@@ -34,7 +34,7 @@ func backup(c *cli.Context) error {
 	if err := mayWrite(name, c.Bool("force")); err != nil {
 		return err // before a million attempts are copied
 	}
-	records, done, err := openRecords(stateDir(c))
+	records, done, err := openRecords(c)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ func checkCommand() *cli.Command {
 		Description: "It looks for pages of the file that are lost or used twice, for records that cannot be read,\n" +
 			"for indexes and summaries that do not agree with the attempts, and for attempts that are missing.\n" +
 			"It exits with 0 if there is nothing, and with 1 if there is.",
-		Flags:  []cli.Flag{stateDirFlag()},
+		Flags:  []cli.Flag{configFlag(), stateDirFlag()},
 		Action: checkRecord,
 	}
 }
@@ -26,7 +26,11 @@ func checkRecord(c *cli.Context) error {
 	if c.NArg() > 0 {
 		return usagef("flashd jobs check takes no arguments, got %q", c.Args().First())
 	}
-	records, done, err := openRecords(stateDir(c))
+	dir, err := stateDir(c)
+	if err != nil {
+		return err
+	}
+	records, done, err := openRecords(c)
 	if err != nil {
 		return err
 	}
@@ -40,7 +44,7 @@ func checkRecord(c *cli.Context) error {
 	})
 	wipe()
 	if err != nil {
-		return storeError(stateDir(c), err)
+		return storeError(dir, err)
 	}
 	fmt.Fprintf(c.App.Writer, "The record is whole: %d attempts, %d units.\n", totals[jobs.Attempts], totals[jobs.Units])
 	return nil

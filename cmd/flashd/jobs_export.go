@@ -18,7 +18,7 @@ func exportCommand() *cli.Command {
 		Name:  "export",
 		Usage: "write attempts into a file, the latest first, for other programs to read",
 		Flags: append([]cli.Flag{
-			stateDirFlag(),
+			configFlag(), stateDirFlag(),
 			&cli.StringFlag{Name: "format", Usage: "jsonl (an object a line), json (an array) or csv", DefaultText: "as the file is called, else jsonl", Action: checkExportFormat},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "into `FILE`, compressed if that ends in .gz or .zst", DefaultText: "standard output"},
 		}, filterFlags()...),

@@ -23,8 +23,11 @@ func newApp() *cli.App {
 	app := &cli.App{
 		Name:                 "flashd",
 		Usage:                "flash, provision and record ESP32 units as they are plugged in",
+		Description:          whichStation,
 		HideVersion:          true,
 		EnableBashCompletion: true,
+		// What is set or goes wrong may have commas in it.
+		DisableSliceFlagSeparator: true,
 		ErrWriter:            os.Stderr,
 		// report prints errors and chooses the exit code, not the library.
 		ExitErrHandler: func(*cli.Context, error) {},

@@ -20,18 +20,14 @@ import (
 
 func portsCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "ports",
-		Usage:       "show the boards that are plugged in behind which hub, their slots, and who holds their ports",
-		Description: "Without --config it looks at " + packagedConfig + " if there is one.",
-		Flags:       []cli.Flag{configFlag(), formatFlag()},
-		Action:      listPorts,
+		Name:   "ports",
+		Usage:  "show the boards that are plugged in behind which hub, their slots, and who holds their ports",
+		Flags:  []cli.Flag{configFlag(), formatFlag()},
+		Action: listPorts,
 	}
 }
 
 func listPorts(c *cli.Context) error {
-	if err := usePackaged(c); err != nil {
-		return err
-	}
 	cfg, err := commonSettings(c)
 	if err != nil {
 		return err

@@ -15,24 +15,6 @@ import (
 	"hoptech.co.nz/flashd/jobs"
 )
 
-// stateDirFlag is where the record and the control socket are.
-func stateDirFlag() *cli.StringFlag {
-	return &cli.StringFlag{
-		Name: "state-dir", Value: "state", EnvVars: []string{"FLASHD_STATE_DIR"},
-		Usage: "`DIR` with the record of units and attempts",
-	}
-}
-
-// stateDir is the state directory that the command or one above it was given.
-func stateDir(c *cli.Context) string {
-	for _, above := range c.Lineage() {
-		if above.Command != nil && above.IsSet("state-dir") {
-			return above.String("state-dir")
-		}
-	}
-	return c.String("state-dir")
-}
-
 // storePath is the file of the record in a state directory.
 func storePath(stateDir string) string { return filepath.Join(stateDir, "jobs.db") }
 
@@ -49,7 +31,11 @@ type records interface {
 
 // openRecords asks the daemon if one runs, since it holds the store, and opens
 // the store if none does.
-func openRecords(stateDir string) (_ records, done func(), err error) {
+func openRecords(c *cli.Context) (_ records, done func(), err error) {
+	stateDir, err := stateDir(c)
+	if err != nil {
+		return nil, nil, err
+	}
 	client, err := web.Dial(stateDir)
 	if err == nil {
 		return client, client.Close, nil
@@ -106,9 +92,9 @@ func (s storeRecords) Attempts(_ context.Context, f jobs.Filter) iter.Seq2[jobs.
 
 func (s storeRecords) Reworks(_ context.Context, unit string, open bool) iter.Seq2[jobs.Rework, error] {
 	if open {
-		return jobs.Armed(s.store.Reworks(unit), time.Now())
+		return jobs.InState(s.store.Reworks(unit, 0), jobs.ReworkArmed, time.Now())
 	}
-	return s.store.Reworks(unit)
+	return s.store.Reworks(unit, 0)
 }
 
 func (s storeRecords) Backup(_ context.Context, w io.Writer) (int64, error) { return s.store.Backup(w) }

@@ -28,7 +28,7 @@ func reworkCommand() *cli.Command {
 			&cli.BoolFlag{Name: "reflash", Usage: "write everything again: firmware, a new NVS partition, new NVS keys"},
 			&cli.BoolFlag{Name: "keep-all", Usage: "keep what the template sets, too, and the credentials; only add what is missing"},
 			&cli.BoolFlag{Name: "new-credentials", Usage: "with --keep-all: ask for credentials again nevertheless"},
-			&cli.StringSliceFlag{Name: "set", Usage: "set an NVS key: `KEY=VALUE`, NAMESPACE:KEY=VALUE or, for a key that the unit does not have, NAMESPACE:KEY:u16=VALUE (can be repeated)"},
+			&cli.StringSliceFlag{Name: "set", KeepSpace: true, Usage: "set an NVS key: `KEY=VALUE`, NAMESPACE:KEY=VALUE or, for a key that the unit does not have, NAMESPACE:KEY:u16=VALUE (can be repeated)"},
 			&cli.StringFlag{Name: "expires", Value: jobs.DefaultExpiry.String(), Usage: "how long it is armed: a `SPAN` such as 30m, or never"},
 		),
 		Action:      rework,
@@ -39,7 +39,7 @@ func reworkCommand() *cli.Command {
 // reworkRecordFlags say what the record keeps of every change.
 func reworkRecordFlags() []cli.Flag {
 	return []cli.Flag{
-		stateDirFlag(),
+		configFlag(), stateDirFlag(),
 		&cli.StringFlag{Name: "reason", Usage: "why; `TEXT` for the record (required)"},
 		&cli.StringFlag{Name: "by", Usage: "`NAME` of who allows it", DefaultText: "the user who runs the command"},
 	}
@@ -50,7 +50,7 @@ func rework(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	station, err := dialStation(c.String("state-dir"))
+	station, err := dialStation(c)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ func reworkListCommand() *cli.Command {
 		Name:  "list",
 		Usage: "list the reworks that are armed",
 		Flags: []cli.Flag{
-			stateDirFlag(), formatFlag(),
+			configFlag(), stateDirFlag(), formatFlag(),
 			&cli.BoolFlag{Name: "all", Usage: "also those that were used or cancelled, have expired or were replaced"},
 			&cli.StringFlag{Name: "unit", Usage: "only those of the unit with this device `ID`"},
 		},
@@ -37,7 +37,7 @@ func listReworks(c *cli.Context) (err error) {
 			return err
 		}
 	}
-	records, done, err := openRecords(c.String("state-dir"))
+	records, done, err := openRecords(c)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func cancelRework(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	station, err := dialStation(c.String("state-dir"))
+	station, err := dialStation(c)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/urfave/cli/v2"
+
 	"hoptech.co.nz/flashd/internal/web"
 	"hoptech.co.nz/flashd/jobs"
 )
@@ -21,7 +23,11 @@ type reworker interface {
 
 // dialStation finds the daemon that runs on a state directory, and opens the
 // record itself if none does.
-func dialStation(stateDir string) (reworker, error) {
+func dialStation(c *cli.Context) (reworker, error) {
+	stateDir, err := stateDir(c)
+	if err != nil {
+		return nil, err
+	}
 	client, err := web.Dial(stateDir)
 	if err == nil {
 		return client, nil

@@ -16,14 +16,6 @@ import (
 	"hoptech.co.nz/flashd/internal/station"
 )
 
-func configFlag() *cli.StringFlag {
-	return &cli.StringFlag{Name: "config", EnvVars: []string{"FLASHD_CONFIG"}, Usage: "settings are in `FILE`, a flashd.yaml"}
-}
-
-func imagesFlag() *cli.StringFlag {
-	return &cli.StringFlag{Name: "images", Value: config.Default().ImagesDir, Usage: "`DIR` with the releases"}
-}
-
 func releaseFlag() *cli.StringFlag {
 	return &cli.StringFlag{Name: "release", Usage: "`NAME` of the release to write", DefaultText: "the only one there is"}
 }
@@ -51,21 +43,8 @@ func commonSettings(c *cli.Context) (s settings, err error) {
 	if c.NArg() > 0 {
 		return s, usagef("flashd %s takes no arguments, got %q", c.Command.Name, c.Args().First())
 	}
-	s.Config = config.Default()
-	if c.IsSet("config") {
-		s.configFile = c.String("config")
-		if s.Config, err = config.Load(s.configFile); err != nil {
-			return s, withHint(exitUsage, err, "deploy/flashd.example.yaml explains every key.")
-		}
-	}
-	for flag, setting := range map[string]*string{
-		"state-dir": &s.StateDir, "images": &s.ImagesDir, "release": &s.Release, "diff": &s.PreviousRelease, "listen": &s.Listen, "log-format": &s.Log.Format,
-	} {
-		if c.IsSet(flag) {
-			*setting = c.String(flag)
-		}
-	}
-	return s, nil
+	s.Config, s.configFile, err = configuration(c)
+	return s, err
 }
 
 func serveSettings(c *cli.Context) (settings, error) {
@@ -86,7 +65,7 @@ func serveSettings(c *cli.Context) (settings, error) {
 		err = usagef("--units %d: want how many units to finish", s.units)
 	case s.instant && s.simulate == 0:
 		err = usagef("--instant goes with --simulate")
-	case s.simulate == 0 && !c.IsSet("config"):
+	case s.simulate == 0 && s.configFile == "":
 		err = withHint(exitUsage, errors.New("which units to work on, and where their credentials come from, is not said"),
 			"Name a configuration with --config flashd.yaml, or try simulated units: flashd serve --simulate 8.")
 	}

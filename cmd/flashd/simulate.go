@@ -31,14 +31,14 @@ func simulateCommand() *cli.Command {
 			&cli.StringFlag{Name: "flash-size", Value: "8MB", Usage: "`SIZE` of the flash"},
 			&cli.BoolFlag{Name: "usb-jtag", Usage: "wire it as the chip's own USB-Serial/JTAG, not as a UART bridge (esptool over --rfc2217 cannot see that: give it --before usb-reset)"},
 			&cli.BoolFlag{Name: "fast", Usage: "let line and flash take no time"},
-			&cli.GenericFlag{Name: "fault", Value: &faultTexts{}, Usage: "what goes wrong, as `KIND`[,FIELD=VALUE...]: stall,op=0x11,nth=3,for=5s (repeatable; help lists the kinds)"},
+			&cli.StringSliceFlag{Name: "fault", Usage: "what goes wrong, as `KIND`[,FIELD=VALUE...]: stall,op=0x11,nth=3,for=5s (repeatable; help lists the kinds)"},
 			&cli.BoolFlag{Name: "verbose", Usage: "tell on standard error what the chip does"},
 			&cli.BoolFlag{Name: "pty", Usage: "serve a new pseudo terminal"},
 			&cli.StringFlag{Name: "listen", Usage: "serve raw bytes on a TCP `ADDR`ess"},
 			&cli.StringFlag{Name: "rfc2217", Usage: "serve RFC 2217 on a TCP `ADDR`ess"},
 		},
 		Action: func(c *cli.Context) error {
-			if slices.Contains(faultsOf(c), "help") {
+			if slices.Contains(c.StringSlice("fault"), "help") {
 				return listFaults(c.App.Writer)
 			}
 			cfg, err := simulatedUnit(c)
@@ -52,15 +52,6 @@ func simulateCommand() *cli.Command {
 		},
 	}
 }
-
-// faultTexts are the values of --fault. A slice flag would cut each at its commas.
-type faultTexts []string
-
-func (f *faultTexts) Set(s string) error { *f = append(*f, s); return nil }
-
-func (f *faultTexts) String() string { return "" }
-
-func faultsOf(c *cli.Context) []string { return *c.Generic("fault").(*faultTexts) }
 
 // listFaults tells what --fault takes.
 func listFaults(w io.Writer) error {
@@ -109,7 +100,7 @@ func simulatedUnit(c *cli.Context) (cfg espsim.Config, err error) {
 	if !c.Bool("fast") {
 		cfg.Timing = espsim.Realistic(cfg.Wiring)
 	}
-	for _, s := range faultsOf(c) {
+	for _, s := range c.StringSlice("fault") {
 		f, err := espsim.ParseFault(s)
 		if err != nil {
 			return cfg, usagef("--fault: %w", err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -19,26 +18,13 @@ func slotsCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "slots",
 		Usage:       "list the slots of the fixture and what is in them, or find out which they are",
-		Description: "Without --config it looks at " + packagedConfig + " if there is one.",
 		Flags:       []cli.Flag{configFlag(), formatFlag()},
 		Action:      listSlots,
 		Subcommands: []*cli.Command{slotsLearnCommand()},
 	}
 }
 
-// usePackaged reads the configuration of the Debian package where none is
-// named.
-func usePackaged(c *cli.Context) error {
-	if _, err := os.Stat(packagedConfig); err != nil || c.IsSet("config") {
-		return nil
-	}
-	return c.Set("config", packagedConfig)
-}
-
 func listSlots(c *cli.Context) error {
-	if err := usePackaged(c); err != nil {
-		return err
-	}
 	cfg, err := commonSettings(c)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,20 +72,17 @@ func learnSlots(c *cli.Context) error {
 // learnSettings returns the settings and the file that gets the slots. There
 // need be no configuration yet: a file that does not exist is made.
 func learnSettings(c *cli.Context) (cfg settings, target string, err error) {
-	if err := usePackaged(c); err != nil {
+	file, err := configurationFile(c)
+	if err != nil {
 		return cfg, "", err
 	}
-	target = toOutput
-	if c.IsSet("config") {
-		target = c.String("config")
-	}
-	if c.IsSet("output") {
-		target = c.String("output")
-	}
-	if _, err := os.Stat(c.String("config")); c.IsSet("config") && errors.Is(err, fs.ErrNotExist) {
-		fmt.Fprintf(c.App.ErrWriter, "There is no %s yet.\n", c.String("config"))
+	target = cmp.Or(c.String("output"), file, toOutput)
+	if _, err := os.Stat(file); file != "" && errors.Is(err, fs.ErrNotExist) {
+		fmt.Fprintf(c.App.ErrWriter, "There is no %s yet.\n", file)
 		cfg.Config = config.Default()
-		cfg.StateDir = c.String("state-dir")
+		if dir, named := given(c, "state-dir"); named {
+			cfg.StateDir = dir
+		}
 		return cfg, target, nil
 	}
 	cfg, err = commonSettings(c)

@@ -12,7 +12,7 @@ func unitsCommand() *cli.Command {
 		Name:      "units",
 		Usage:     "list the units that this station knows, or tell all about one",
 		ArgsUsage: "[UNIT]",
-		Flags:     []cli.Flag{stateDirFlag(), formatFlag()},
+		Flags:     []cli.Flag{configFlag(), stateDirFlag(), formatFlag()},
 		Action:    showUnits,
 	}
 }
@@ -21,7 +21,7 @@ func showUnits(c *cli.Context) error {
 	if c.NArg() > 1 {
 		return usagef("flashd units takes one unit or none, got %q", c.Args().Slice())
 	}
-	records, done, err := openRecords(stateDir(c))
+	records, done, err := openRecords(c)
 	if err != nil {
 		return err
 	}
