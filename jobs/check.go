@@ -52,7 +52,7 @@ func (s *Store) verify(tell Progress) (err error) {
 	if err != nil {
 		return s.condemn(fmt.Errorf("%w (%w)", ErrDamaged, err))
 	}
-	c := checker{books: booksOf(tx), tell: tell, words: map[string]*index{}}
+	c := newChecker(tx, tell)
 	return errors.Join(c.checkAttempts(), c.checkUnits(), c.checkReworks())
 }
 

@@ -16,6 +16,13 @@ type checker struct {
 	words map[string]*index // those met so far
 	sum   struct{ attempts, identified, open int }
 	whole bool // whether sum is that of all attempts
+
+	ofUnits struct{ listed, attempts int } // attempts of units: in the store, and with those in archives
+	armed   int                            // reworks that their units have armed
+}
+
+func newChecker(tx *bbolt.Tx, tell Progress) *checker {
+	return &checker{books: booksOf(tx), tell: tell, words: map[string]*index{}}
 }
 
 // index is one that was compared with the attempts.
@@ -133,7 +140,7 @@ func (c *checker) checkNoneLost() error {
 
 // checkUnits compares every unit's summary with its attempts.
 func (c *checker) checkUnits() error {
-	all, done, seen, attempts := c.units.Stats().KeyN, 0, 0, 0
+	all, done := c.units.Stats().KeyN, 0
 	err := each(c.units, func(key []byte, u Unit) error {
 		if done++; done%tellEvery == 0 {
 			if err := c.tell(Units, done, all); err != nil {
@@ -143,74 +150,81 @@ func (c *checker) checkUnits() error {
 		if u.ID != string(key) {
 			return fmt.Errorf("it says that it is unit %s", u.ID)
 		}
-		sum, open := u.Archived, uint64(0)
-		at := c.byUnit.Cursor()
-		for k, _ := at.Seek(key); bytes.HasPrefix(k, key); k, _ = at.Next() {
-			a, err := c.attempt(idOf(k))
-			if err != nil {
-				return fmt.Errorf("attempt %d: %w", idOf(k), err)
-			}
-			sum.add(a)
-			if a.Verdict.Grants() && a.Open() {
-				open = a.ID
-			}
-			seen++
-		}
-		attempts += sum.Attempts + sum.Refused
-		if sum != (Archived{u.Attempts, u.Refused, u.Fails}) || open != u.Open {
-			return fmt.Errorf("its summary (%d attempts, %d refused, %d failed, open %d) is not that of its attempts (%d, %d, %d, %d)",
-				u.Attempts, u.Refused, u.Fails, u.Open, sum.Attempts, sum.Refused, sum.Fails, open)
-		}
-		if u.Passed && (u.Open != 0 || !u.Firmware || u.LastOutcome != Pass) {
-			return fmt.Errorf("passed, with attempt %d open, firmware %t, last outcome %q", u.Open, u.Firmware, u.LastOutcome)
-		}
-		return nil
+		return c.checkUnit(u)
 	})
 	if err != nil {
 		return fmt.Errorf("units: %w", err)
 	}
-	if n := c.byUnit.Stats().KeyN; n != seen {
-		return fmt.Errorf("%s has %d entries, of which %d are of known units", bucketByUnit, n, seen)
+	if n := c.byUnit.Stats().KeyN; n != c.ofUnits.listed {
+		return fmt.Errorf("%s has %d entries, of which %d are of known units", bucketByUnit, n, c.ofUnits.listed)
 	}
-	if c.whole && c.sum.identified != attempts {
-		return fmt.Errorf("units have %d attempts, want %d, those in archives included", attempts, c.sum.identified)
+	if c.whole && c.sum.identified != c.ofUnits.attempts {
+		return fmt.Errorf("units have %d attempts, want %d, those in archives included", c.ofUnits.attempts, c.sum.identified)
 	}
 	return c.tell(Units, all, all)
 }
 
+func (c *checker) checkUnit(u Unit) error {
+	sum, open := u.Archived, uint64(0)
+	at, key := c.byUnit.Cursor(), []byte(u.ID)
+	for k, _ := at.Seek(key); bytes.HasPrefix(k, key); k, _ = at.Next() {
+		a, err := c.attempt(idOf(k))
+		if err != nil {
+			return fmt.Errorf("attempt %d: %w", idOf(k), err)
+		}
+		sum.add(a)
+		if a.Verdict.Grants() && a.Open() {
+			open = a.ID
+		}
+		c.ofUnits.listed++
+	}
+	c.ofUnits.attempts += sum.Attempts + sum.Refused
+	if sum != (Archived{u.Attempts, u.Refused, u.Fails}) || open != u.Open {
+		return fmt.Errorf("its summary (%d attempts, %d refused, %d failed, open %d) is not that of its attempts (%d, %d, %d, %d)",
+			u.Attempts, u.Refused, u.Fails, u.Open, sum.Attempts, sum.Refused, sum.Fails, open)
+	}
+	if u.Passed && (u.Open != 0 || !u.Firmware || u.LastOutcome != Pass) {
+		return fmt.Errorf("passed, with attempt %d open, firmware %t, last outcome %q", u.Open, u.Firmware, u.LastOutcome)
+	}
+	return nil
+}
+
 // checkReworks compares every rework with its unit.
 func (c *checker) checkReworks() error {
-	armed := 0
 	err := each(c.reworks, func(key []byte, r Rework) error {
 		if r.ID != idOf(key) {
 			return fmt.Errorf("it says that it is rework %d", r.ID)
 		}
-		if !has(c.reworksByUnit, append([]byte(r.Unit), key...)) {
-			return fmt.Errorf("missing in %s", bucketReworksByUnit)
-		}
-		u, err := c.unit(r.Unit)
-		if err != nil {
-			return err
-		}
-		if u.Rework != nil && u.Rework.ID == r.ID {
-			armed++
-			if !reflect.DeepEqual(*u.Rework, r) || !r.Used.IsZero() || !r.Cancelled.IsZero() || r.ReplacedBy != 0 {
-				return fmt.Errorf("unit %s has another version of it armed", u.ID)
-			}
-		}
-		return nil
+		return c.checkRework(r)
 	})
 	if err != nil {
 		return fmt.Errorf("reworks: %w", err)
 	}
 	err = each(c.units, func(_ []byte, u Unit) error {
-		armed -= count(u.Rework != nil)
+		c.armed -= count(u.Rework != nil)
 		return nil
 	})
-	if err == nil && armed != 0 {
+	if err == nil && c.armed != 0 {
 		err = errors.New("a unit has a rework armed that is not in the record")
 	}
 	return err
+}
+
+func (c *checker) checkRework(r Rework) error {
+	if !has(c.reworksByUnit, append([]byte(r.Unit), idKey(r.ID)...)) {
+		return fmt.Errorf("missing in %s", bucketReworksByUnit)
+	}
+	u, err := c.unit(r.Unit)
+	if err != nil {
+		return err
+	}
+	if u.Rework != nil && u.Rework.ID == r.ID {
+		c.armed++
+		if !reflect.DeepEqual(*u.Rework, r) || !r.Used.IsZero() || !r.Cancelled.IsZero() || r.ReplacedBy != 0 {
+			return fmt.Errorf("unit %s has another version of it armed", u.ID)
+		}
+	}
+	return nil
 }
 
 // each calls fn for every record of a bucket and names the key of an error.

@@ -132,6 +132,9 @@ func TestKilled(t *testing.T) {
 	k := &acks{map[uint64]bool{}, map[uint64]string{}, map[uint64]int{}, map[uint64]jobs.Outcome{}, map[uint64]string{}}
 	for round := range 10 {
 		runAndKill(t, path, k, 12*round)
+		if mark, err := os.ReadFile(path + ".mark"); round > 0 && !strings.Contains(string(mark), `"open":true`) {
+			t.Errorf("it was killed, but its store has mark %q (%v)", mark, err)
+		}
 		s, err := jobs.Open(path)
 		if err != nil {
 			t.Fatal(err)

@@ -133,7 +133,7 @@ func TestDamagedWhileOpen(t *testing.T) {
 		"Attempt":  func(s *jobs.Store) error { return errOf(s.Attempt(9)) },
 		"Attempts": func(s *jobs.Store) error { return lastError(s.Attempts(jobs.Filter{})) },
 		"Units":    func(s *jobs.Store) error { return lastError(s.Units()) },
-		"Reworks":  func(s *jobs.Store) error { return lastError(s.Reworks(unitA)) },
+		"Reworks":  func(s *jobs.Store) error { return lastError(s.Reworks(unitA, 0)) },
 		"Begin":    func(s *jobs.Store) error { return errOf(s.Begin(jobs.Attempt{Slot: "1"})) },
 		"Identify": func(s *jobs.Store) error { return errOf(s.Identify(1, unitN(9), chip)) },
 		"Finish":   func(s *jobs.Store) error { return errOf(s.Finish(1, pass())) },
@@ -197,7 +197,7 @@ func FuzzDamage(f *testing.F) {
 			}
 			return
 		}
-		_ = errors.Join(s.Check(), lastError(s.Units()), lastError(s.Attempts(jobs.Filter{})), lastError(s.Reworks("")))
+		_ = errors.Join(s.Check(), lastError(s.Units()), lastError(s.Attempts(jobs.Filter{})), lastError(s.Reworks("", 0)))
 		if a, err := s.Begin(jobs.Attempt{Slot: "1"}); err == nil {
 			_, _ = s.Identify(a.ID, unitN(3), chip)
 		}

@@ -46,6 +46,6 @@
 // Schema 1 had neither words nor archives, and attempts as they are in an API
 // answer. It is migrated when it is opened for writing, and a copy kept.
 //
-// Beside the file, FILE.closed says that it was closed in order, so that the next
-// Open need not read all of it. It may be removed at any time.
+// Beside the file, FILE.mark says how flashd left it, so that the next Open need not
+// read all of it. It may be removed while no flashd runs.
 package jobs

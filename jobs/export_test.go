@@ -1,6 +1,10 @@
 package jobs
 
 import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,7 +23,7 @@ type Filling struct {
 func (s *Store) Fill(t testing.TB, n int, filling func(i int) Filling) {
 	s.db.NoSync = true
 	defer func() { s.db.NoSync = false }()
-	const share = 5000
+	const share = 20_000
 	for from := 0; from < n; from += share {
 		err := s.db.Update(func(tx *bbolt.Tx) error {
 			b := booksOf(tx)
@@ -39,26 +43,36 @@ func (s *Store) Fill(t testing.TB, n int, filling func(i int) Filling) {
 	}
 }
 
+// fill records what Begin, Identify, nine calls of EndPhase and Finish leave behind,
+// but writes each record once.
 func (b books) fill(f Filling) error {
-	id, err := b.begin(Attempt{Slot: f.Slot, Path: "1-1." + f.Slot, Release: f.Release, ReleaseDigest: digest, Tool: "v0.1.0", Start: f.Start})
+	id, err := b.attempts.NextSequence()
 	if err != nil {
 		return err
 	}
-	if _, err := b.identify(id, f.Unit, "esp32s3", f.Start); err != nil {
+	u, err := b.unit(f.Unit)
+	switch {
+	case errors.Is(err, ErrNoUnit):
+		u = Unit{ID: f.Unit, First: f.Start}
+	case err != nil:
 		return err
 	}
-	a, err := b.attempt(id)
-	if err != nil {
-		return err
+	u.Chip = "esp32s3"
+	r, key := f.Result, startKey("", f.Start, id)
+	a := Attempt{
+		ID: id, Slot: f.Slot, Path: "1-1." + f.Slot, Unit: u.ID, Chip: u.Chip, Release: f.Release, ReleaseDigest: digest, Tool: "v0.1.0",
+		Start: f.Start, End: r.End, Outcome: r.Outcome, Verdict: u.decide(), Verified: r.Verified, Written: r.Written,
+		BootChecked: r.BootChecked, Failure: r.Failure, Credential: r.Credential,
+	}
+	if !a.Verdict.Grants() {
+		return fmt.Errorf("attempt %d on unit %s: %s", id, u.ID, a.Verdict)
 	}
 	for i, name := range []string{"connect", "identify", "ledger", "write", "verify", "credentials", "personalize", "reboot", "check"} {
 		a.Phases = append(a.Phases, Phase{Name: name, Start: f.Start.Add(time.Duration(i) * time.Second), Seconds: 1.234567})
 	}
-	if err := b.putAttempt(a); err != nil {
-		return err
-	}
-	_, err = b.finish(id, f.Result)
-	return err
+	u.identified(a)
+	u.finished(a)
+	return errors.Join(b.byStart.Put(key, nil), b.byUnit.Put(slices.Concat([]byte(u.ID), key), nil), b.index(a), b.putAttempt(a), b.putUnit(u))
 }
 
 const digest = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -68,3 +82,39 @@ func Decode[T any](data []byte) (T, error) { return decode[T](data) }
 
 // Sentence is what becomes of free text on its way into the record.
 func Sentence(text string) string { return sentence(text) }
+
+// Downgrade makes a copy of a store as schema 1 had it.
+func Downgrade(t testing.TB, from, to string) {
+	t.Helper()
+	s, err := Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(writeFile(to, func(w io.Writer) error { _, err := s.Backup(w); return err }), s.Close())
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := bbolt.Open(to, 0o600, &bbolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for next, last := uint64(1), uint64(1); err == nil && next <= last; next += 20_000 {
+		err = db.Update(func(tx *bbolt.Tx) error {
+			b := booksOf(tx)
+			last = b.attempts.Sequence()
+			for id := next; id < min(next+20_000, last+1); id++ {
+				a, err := b.attempt(id)
+				if err := errors.Join(err, put(b.attempts, idKey(id), a)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	err = errors.Join(err, db.Update(func(tx *bbolt.Tx) error {
+		return errors.Join(tx.DeleteBucket(bucketByWord), tx.DeleteBucket(bucketArchives), tx.Bucket(bucketMeta).Put(keySchema, []byte("1")))
+	}), db.Sync(), db.Close())
+	if err != nil {
+		t.Fatal(err)
+	}
+}

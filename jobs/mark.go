@@ -8,20 +8,29 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// mark says in which state flashd closed a store, in a file beside it. A store
-// that is still in that state was whole then and has not been touched since, so
-// that Open need not read all of it. Whoever kills flashd, cuts the power, edits
-// the store or puts another one in its place leaves no mark, or one that is wrong.
+// mark is what flashd last knew of a store, in a file beside it, so that Open need
+// not read all of it.
+//
+// One that was closed and is still as it was then was whole, and is.
+//
+// One that is still marked as open belonged to a flashd that was killed, or whose
+// power was cut. That damages nothing: bbolt puts no page over one in use, and
+// refers to new pages only once they are on disk. A disk that loses what it said
+// it has can lose what was written last, and nothing else.
+//
+// Whoever edits a store, copies it or puts another one in its place leaves no mark,
+// or one that is wrong, and has all of it read.
 type mark struct {
-	Transaction int    `json:"transaction"` // the last one
+	Inode       uint64 `json:"inode"`
+	Open        bool   `json:"open"`
+	Transaction int    `json:"transaction"` // the last one, as far as is known
 	Size        int64  `json:"size"`        // of the file, bytes
 	Changed     int64  `json:"changed"`     // when the file was last written to, nanoseconds since 1970
-	Inode       uint64 `json:"inode"`
 }
 
-func markPath(path string) string { return path + ".closed" }
+func markPath(path string) string { return path + ".mark" }
 
-// stateOf returns the mark that a store has to have.
+// stateOf returns the mark of a store as it is now.
 func stateOf(info os.FileInfo, tx *bbolt.Tx) mark {
 	m := mark{Transaction: tx.ID(), Size: info.Size(), Changed: info.ModTime().UnixNano()}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
@@ -30,24 +39,25 @@ func stateOf(info os.FileInfo, tx *bbolt.Tx) mark {
 	return m
 }
 
-// closedInOrder reports whether the store is as its mark says, and takes the mark
-// away if this process is going to write.
-func (s *Store) closedInOrder(info os.FileInfo, tx *bbolt.Tx) bool {
-	data, err := os.ReadFile(markPath(s.path))
-	if err != nil {
-		return false
-	}
-	if !s.db.IsReadOnly() {
-		_ = os.Remove(markPath(s.path)) // one that stays is wrong after the first write
-	}
-	var m mark
-	return json.Unmarshal(data, &m) == nil && m == stateOf(info, tx)
+// leftOpen reports whether flashd was at work on the store with mark m when it
+// was killed, and nobody has put another one in its place since.
+func (m mark) leftOpen(now mark) bool {
+	return m.Open && m.Inode == now.Inode && m.Transaction <= now.Transaction
 }
 
-// markClosed writes the mark. Without one the next Open takes longer, and that is
-// all, so that errors need not be told. It must not say what is not yet on disk:
-// every transaction is, once it has been committed.
-func (s *Store) markClosed() {
+// readMark returns the mark of the store, an empty one if there is none.
+func (s *Store) readMark() (m mark) {
+	data, err := os.ReadFile(markPath(s.path))
+	if err != nil || json.Unmarshal(data, &m) != nil {
+		return mark{}
+	}
+	return m
+}
+
+// writeMark marks the store as open or closed. Without a mark the next Open takes
+// longer, and that is all, so that errors need not be told. It says nothing that is
+// not yet on disk: every transaction is, once it has been committed.
+func (s *Store) writeMark(open bool) {
 	if s.db.IsReadOnly() {
 		return
 	}
@@ -56,10 +66,15 @@ func (s *Store) markClosed() {
 		if err != nil {
 			return err
 		}
-		data, err := json.Marshal(stateOf(info, tx))
+		now := stateOf(info, tx)
+		now.Open = open
+		data, err := json.Marshal(now)
 		if err != nil {
 			return err
 		}
 		return os.WriteFile(markPath(s.path), append(data, '\n'), 0o600)
 	})
 }
+
+// removeMark has the next Open read all of the store.
+func (s *Store) removeMark() { _ = os.Remove(markPath(s.path)) }

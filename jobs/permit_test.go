@@ -114,7 +114,7 @@ func TestReworkIsReplaced(t *testing.T) {
 	s, _ := openStore(t)
 	run(t, s, unitA, jobs.Provision, pass())
 	first, second := allow(t, s, false), allow(t, s, true)
-	if got := reworks(t, s, unitA)[0]; got.ReplacedBy != second.ID || got.State(time.Now()) != jobs.ReworkReplaced {
+	if got := reworks(t, s, unitA)[1]; got.ReplacedBy != second.ID || got.State(time.Now()) != jobs.ReworkReplaced {
 		t.Errorf("the first: %+v", got)
 	}
 	if _, err := s.CancelRework(first.ID, "Bob", "late"); !errors.Is(err, jobs.ErrReworkOver) {

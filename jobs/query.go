@@ -2,8 +2,10 @@ package jobs
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 
 	"go.etcd.io/bbolt"
@@ -59,45 +61,51 @@ func (s *Store) SearchUnits(part, after string) iter.Seq2[Unit, error] {
 	return records[Unit](s, "unit", func(b books) *bbolt.Bucket { return b.units }, from, match)
 }
 
-// Reworks yields the reworks of a unit, or of all units if unit is empty, in
-// the order in which they were allowed. An error ends it.
-func (s *Store) Reworks(unit string) iter.Seq2[Rework, error] {
-	every := func([]byte) bool { return true }
-	all := records[Rework](s, "rework", func(b books) *bbolt.Bucket { return b.reworks }, nil, every)
-	if unit == "" {
-		return all
-	}
+// Reworks yields the reworks of a unit, or of all units if unit is empty, the one
+// allowed last first. Where before is not 0, those that were allowed before the
+// rework with that ID are all. An error ends it.
+func (s *Store) Reworks(unit string, before uint64) iter.Seq2[Rework, error] {
 	return func(yield func(Rework, error) bool) {
-		var list []Rework
-		err := checkUnitID(unit)
-		if err == nil {
-			err = s.view(func(b books) (err error) {
-				list, err = b.reworksOf(unit)
-				return err
-			})
-		}
-		if err != nil {
-			yield(Rework{}, fmt.Errorf("reworks: %w", err))
-			return
-		}
-		for _, r := range list {
-			if !yield(r, nil) {
+		for end := cmp.Or(before, math.MaxUint64); ; {
+			page, err := s.reworksBefore(end, unit)
+			if err != nil {
+				yield(Rework{}, fmt.Errorf("reworks: %w", err))
+				return
+			}
+			for _, r := range page {
+				if !yield(r, nil) {
+					return
+				}
+				end = r.ID
+			}
+			if len(page) < pageRecords {
 				return
 			}
 		}
 	}
 }
 
-func (b books) reworksOf(unit string) (list []Rework, err error) {
-	c := b.reworksByUnit.Cursor()
-	for k, _ := c.Seek([]byte(unit)); bytes.HasPrefix(k, []byte(unit)); k, _ = c.Next() {
-		r, err := get[Rework](b.reworks, idKey(idOf(k)), fmt.Errorf("no rework %d", idOf(k)))
-		if err != nil {
+func (s *Store) reworksBefore(end uint64, unit string) (page []Rework, err error) {
+	if unit != "" {
+		if err := checkUnitID(unit); err != nil {
 			return nil, err
 		}
-		list = append(list, r)
 	}
-	return list, nil
+	err = s.view(func(b books) error {
+		all := list{b.reworks.Cursor(), nil}
+		if unit != "" {
+			all = list{b.reworksByUnit.Cursor(), []byte(unit)}
+		}
+		for key := all.before(idKey(end), false); key != nil && len(page) < pageRecords; key = all.before(key, false) {
+			r, err := get[Rework](b.reworks, key, fmt.Errorf("no rework %d", idOf(key)))
+			if err != nil {
+				return err
+			}
+			page = append(page, r)
+		}
+		return nil
+	})
+	return page, err
 }
 
 // records yields the records of a bucket from a key on whose keys match, in key

@@ -79,11 +79,14 @@ func (r Rework) State(now time.Time) ReworkState {
 	}
 }
 
-// Armed leaves out the reworks that are over.
-func Armed(all iter.Seq2[Rework, error], now time.Time) iter.Seq2[Rework, error] {
+// ReworkStates are all states of a rework.
+var ReworkStates = []ReworkState{ReworkArmed, ReworkUsed, ReworkCancelled, ReworkReplaced, ReworkExpired}
+
+// InState leaves out the reworks that are in another state by now.
+func InState(all iter.Seq2[Rework, error], state ReworkState, now time.Time) iter.Seq2[Rework, error] {
 	return func(yield func(Rework, error) bool) {
 		for r, err := range all {
-			if (err != nil || r.State(now) == ReworkArmed) && !yield(r, err) {
+			if (err != nil || r.State(now) == state) && !yield(r, err) {
 				return
 			}
 		}

@@ -18,7 +18,7 @@ func allow(t testing.TB, s *jobs.Store, reflash bool) jobs.Rework {
 func reworks(t testing.TB, s *jobs.Store, unit string) []jobs.Rework {
 	t.Helper()
 	var all []jobs.Rework
-	for r, err := range s.Reworks(unit) {
+	for r, err := range s.Reworks(unit, 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,8 +90,8 @@ func TestReworkOfBrokenFirmware(t *testing.T) {
 		t.Errorf("made with rework %d, want 2", a.Rework.ID)
 	}
 	all := reworks(t, s, unitA)
-	if len(all) != 2 || !all[0].Used.IsZero() || all[1].Used.IsZero() {
-		t.Errorf("reworks %+v, want two, the second used", all)
+	if len(all) != 2 || !all[1].Used.IsZero() || all[0].Used.IsZero() {
+		t.Errorf("reworks %+v, want two, the later one used", all)
 	}
 	if u := unitOf(t, s, unitA); !u.Passed || !u.Firmware {
 		t.Errorf("unit %+v, want it passed", u)
@@ -155,7 +155,7 @@ func TestReworksByUnit(t *testing.T) {
 		must(s.AllowRework(jobs.Rework{Unit: unit, Reason: "return", By: "Ana"}))(t)
 		must(s.AllowRework(jobs.Rework{Unit: unit, Reason: "again", By: "Ana"}))(t)
 	}
-	for unit, want := range map[string][]uint64{unitA: {3, 4}, unitB: {1, 2}, "": {1, 2, 3, 4}, "000000000000": nil} {
+	for unit, want := range map[string][]uint64{unitA: {4, 3}, unitB: {2, 1}, "": {4, 3, 2, 1}, "000000000000": nil} {
 		var got []uint64
 		for _, r := range reworks(t, s, unit) {
 			got = append(got, r.ID)
@@ -164,9 +164,34 @@ func TestReworksByUnit(t *testing.T) {
 			t.Errorf("unit %q (-want +got):\n%s", unit, diff)
 		}
 	}
-	for _, err := range s.Reworks("everything") {
+	for _, err := range s.Reworks("everything", 0) {
 		if err == nil {
 			t.Error("reworks of a unit that cannot be")
+		}
+	}
+}
+
+// More than are read in one transaction, from the first on and from one of them on.
+func TestReworksAreReadInPages(t *testing.T) {
+	t.Parallel()
+	s, _ := openStore(t)
+	run(t, s, unitA, jobs.Provision, pass())
+	const n = 300
+	for range n {
+		allow(t, s, false)
+	}
+	for before, want := range map[uint64]uint64{0: n, n + 1: n, n: n - 1, 2: 1, 1: 0} {
+		for _, unit := range []string{"", unitA} {
+			next := want
+			for r, err := range s.Reworks(unit, before) {
+				if err != nil || r.ID != next {
+					t.Fatalf("unit %q before %d: rework %d, %v, want %d", unit, before, r.ID, err, next)
+				}
+				next--
+			}
+			if next != 0 {
+				t.Errorf("unit %q before %d: ends at rework %d", unit, before, next+1)
+			}
 		}
 	}
 }

@@ -59,12 +59,13 @@ type Store struct {
 // mode 0600, if there is none. No other process can open it until Close. It
 // waits for less than a second for one that holds it, then returns ErrInUse.
 //
-// It looks for damage before it writes: in the whole file, unless flashd itself
-// closed it in order and it has not been touched since; then only in what would
-// let a write destroy something, which takes milliseconds however big the file is.
+// It looks for damage before it writes. In a store that flashd closed, or was killed
+// at, that is where a write could destroy something, and after a kill in what was
+// recorded last: it takes milliseconds however big the file is, and Verify reads the
+// rest. In any other, such as a backup that was put back, it reads the whole file.
 //
-// A store of an older schema is migrated, in one transaction. A copy of it as it
-// was stays beside it: FILE.schema1.bak.
+// A store of an older schema is migrated. A copy of it as it was stays beside it:
+// FILE.schema1.bak.
 func Open(path string) (*Store, error) {
 	err := create(path)
 	if err != nil {
@@ -80,6 +81,7 @@ func Open(path string) (*Store, error) {
 			return nil, fmt.Errorf("migrate store %s from schema %d to %d: %w", path, s.schema, Schema, errors.Join(explain(err), s.Close()))
 		}
 	}
+	s.writeMark(true)
 	return s, nil
 }
 
@@ -99,7 +101,7 @@ func (s *Store) Close() error {
 	s.writer.Lock()
 	defer s.writer.Unlock()
 	if s.broken.Load() == nil {
-		s.markClosed()
+		s.writeMark(false)
 		return s.db.Close()
 	}
 	return letGo(s.file) // bbolt would wait for the locks of what panicked
@@ -182,7 +184,8 @@ func (s *Store) take(name string, flag int, mode os.FileMode) (*os.File, error) 
 
 // inspect checks that the file is one that this package can work with.
 func (s *Store) inspect(tx *bbolt.Tx) error {
-	if err := s.inspectPages(tx); err != nil {
+	cutOff, err := s.inspectPages(tx)
+	if err != nil {
 		return err
 	}
 	meta := tx.Bucket(bucketMeta)
@@ -207,32 +210,42 @@ func (s *Store) inspect(tx *bbolt.Tx) error {
 		}
 	}
 	s.schema, s.inherited = schema, tx.Bucket(bucketAttempts).Sequence()
+	if cutOff && schema == Schema { // a migration reads all attempts anyway
+		if err := newChecker(tx, nil).checkNewest(); err != nil {
+			return fmt.Errorf("%w (%w)", ErrDamaged, err)
+		}
+	}
 	return nil
 }
 
-// inspectPages comes before anything that bbolt reads.
-func (s *Store) inspectPages(tx *bbolt.Tx) error {
+// inspectPages comes before anything that bbolt reads. It reports whether flashd
+// was cut off when it last worked on the store.
+func (s *Store) inspectPages(tx *bbolt.Tx) (cutOff bool, err error) {
 	info, err := s.file.Stat()
 	if err != nil {
-		return err
+		return false, err
 	}
 	if info.Size() < tx.Size() {
-		return fmt.Errorf("%w (%d of %d bytes)", ErrDamaged, info.Size(), tx.Size())
+		return false, fmt.Errorf("%w (%d of %d bytes)", ErrDamaged, info.Size(), tx.Size())
 	}
 	size := s.db.Info().PageSize
 	roots, err := rootsOf(s.file, size, uint64(tx.ID()))
 	if err != nil {
-		return err
+		return false, err
 	}
-	if s.closedInOrder(info, tx) {
+	was, is := s.readMark(), stateOf(info, tx)
+	if !s.db.IsReadOnly() {
+		s.removeMark() // until the store turns out to be whole
+	}
+	if cutOff = was.leftOpen(is); cutOff || was == is {
 		err = roots.branches(s.file, size)
 	} else {
 		err = roots.whole(s.file, size, nil)
 	}
 	if err != nil {
-		return fmt.Errorf("%w (%w)", ErrDamaged, err)
+		return false, fmt.Errorf("%w (%w)", ErrDamaged, err)
 	}
-	return nil
+	return cutOff, nil
 }
 
 var keySchema = []byte("schema")

@@ -77,8 +77,8 @@ func TestOpenCreates(t *testing.T) {
 	if info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %o, want 600", info.Mode().Perm())
 	}
-	if files := must(os.ReadDir(dir))(t); len(files) != 1 {
-		t.Errorf("%d files, want the store alone: %v", len(files), files)
+	if files := must(os.ReadDir(dir))(t); len(files) != 2 {
+		t.Errorf("%d files, want the store and its mark alone: %v", len(files), files)
 	}
 	if _, err := jobs.Open(filepath.Join(dir, "none", "jobs.db")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("in a directory that is not there: %v", err)
@@ -157,7 +157,7 @@ func TestOpenTidiesUp(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "jobs.db.new-13"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	want := append([]string{"jobs.db", "jobs.db.new-13"}, keep...)
+	want := append([]string{"jobs.db", "jobs.db.mark", "jobs.db.new-13"}, keep...)
 	slices.Sort(want)
 	reopen(t, path)
 	var got []string

@@ -15,7 +15,7 @@ import (
 // Pages that came to refer to each other in a circle are the one damage that it
 // cannot stop, since Go ends a process whose stack overflows. So every Open looks
 // for them, and what is left are those that appear while the store is open, and
-// those in leaves of a store that was closed in order.
+// those in leaves that Open does not read.
 func (s *Store) guarded(transaction func() error) (err error) {
 	if cause := s.broken.Load(); cause != nil {
 		return *cause
@@ -29,9 +29,11 @@ func (s *Store) guarded(transaction func() error) (err error) {
 	return transaction()
 }
 
-// condemn lets no transaction begin any more, and returns why.
+// condemn lets no transaction begin any more, has the next Open read all of the
+// store, and returns why.
 func (s *Store) condemn(cause error) error {
 	s.broken.CompareAndSwap(nil, &cause)
+	s.removeMark()
 	return cause
 }
 
