@@ -91,7 +91,7 @@ func TestImageCommandEncrypted(t *testing.T) {
 	}
 	var list []struct {
 		Name      string
-		Encrypted bool `json:"nvs_encrypted"`
+		Encrypted bool `json:"nvsEncrypted"`
 	}
 	out, _, _ = runImage(t, "list", "--format", "json", "--images", images)
 	if err := json.Unmarshal([]byte(out), &list); err != nil {

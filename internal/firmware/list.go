@@ -12,14 +12,14 @@ import (
 type Summary struct {
 	Name      string    `json:"name"`
 	Chip      string    `json:"chip"`
-	FlashSize int       `json:"flash_size"` // bytes
+	FlashSize int       `json:"flashSize"` // bytes
 	Project   string    `json:"project"`
 	Version   string    `json:"version"`
 	Source    string    `json:"source"`
 	Imported  time.Time `json:"imported"`
 	Bytes     int       `json:"bytes"` // of all segments
 	Demo      bool      `json:"demo"`
-	Encrypted bool      `json:"nvs_encrypted"`
+	Encrypted bool      `json:"nvsEncrypted"`
 	Digest    string    `json:"digest"`
 
 	// Segments are what is written, and NVS is the partition that each unit

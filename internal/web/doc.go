@@ -8,7 +8,7 @@
 //	GET  /api/v1/slots          its slots only
 //	GET  /api/v1/events         station.View whenever it changes, as server-sent events
 //	GET  /api/v1/history        History: today, hour by hour, and why units fail; ?since=8h
-//	GET  /api/v1/releases       the releases there are: an array of firmware.Summary with in_use
+//	GET  /api/v1/releases       the releases there are: an array of firmware.Summary with inUse
 //	GET  /api/v1/units          all units: an array of jobs.Unit, in order of their IDs;
 //	                            ?q= state= release= order=recent after= limit=
 //	GET  /api/v1/units/{id}     one jobs.Unit

@@ -11,7 +11,7 @@ import (
 // release is one that is there, and whether the station writes it.
 type release struct {
 	firmware.Summary
-	InUse bool `json:"in_use"`
+	InUse bool `json:"inUse"`
 }
 
 // releases answers with an array, by name.

@@ -8,12 +8,12 @@ function release(r) {
   if (r.problem) return make("li", {}, make("div", { className: "head" }, make("strong", {}, r.name), badge("error", "cannot be used")), make("p", {}, r.problem));
   return make("li", {},
     make("div", { className: "head" },
-      make("strong", {}, r.name), r.in_use ? badge("pass", "in use") : "", r.demo ? make("span", { className: "badge" }, "for simulated units") : "",
+      make("strong", {}, r.name), r.inUse ? badge("pass", "in use") : "", r.demo ? make("span", { className: "badge" }, "for simulated units") : "",
       make("span", {}, [r.project, r.version].filter(Boolean).join(" ")),
       make("a", { href: "/units?" + new URLSearchParams({ release: r.name }) }, "its units"),
       make("a", { href: "/attempts?" + new URLSearchParams({ release: r.name }) }, "its attempts")),
     make("dl", { className: "facts" }, ...[
-      ["Chip", r.chip], ["Flash", bytes(r.flash_size)], ["Images", bytes(r.bytes)], ["NVS", r.nvs_encrypted ? "encrypted" : "plain"],
+      ["Chip", r.chip], ["Flash", bytes(r.flashSize)], ["Images", bytes(r.bytes)], ["NVS", r.nvsEncrypted ? "encrypted" : "plain"],
       ["Imported", moment(r.imported)], ["From", r.source],
     ].map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)))),
     make("p", { className: "digest" }, "manifest " + r.digest),
@@ -26,7 +26,7 @@ async function load() {
   try {
     const list = (await ask("releases")).body;
     put($("note"), list.length ? "" : "There is no release yet: flashd image import makes one.");
-    $("releases").replaceChildren(...list.toSorted((x, y) => y.in_use - x.in_use).map(release));
+    $("releases").replaceChildren(...list.toSorted((x, y) => y.inUse - x.inUse).map(release));
   } catch (err) {
     complain($("note"), err);
   }
