@@ -124,7 +124,7 @@ func filterOf(q url.Values) (f jobs.Filter, err error) {
 	if f.Limit, err = limitOf(q); err != nil {
 		return f, err
 	}
-	if f.After, err = attemptID(q.Get(qAfter)); err != nil {
+	if f.After, err = recordID(q.Get(qAfter)); err != nil {
 		return f, err
 	}
 	if f.Since, err = moment(qSince, q.Get(qSince)); err != nil {

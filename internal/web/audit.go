@@ -13,11 +13,15 @@ import (
 )
 
 // audited writes a line into the log for every request to change something,
-// allowed or not: what was asked, by whom, from where, and what came of it.
+// allowed or not: what was asked, by whom, from where, and what came of it. What
+// comes too often was not looked at, and is not to fill the log either.
 func audited(log *slog.Logger, change http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		line := &auditLine{ResponseWriter: w, status: http.StatusOK}
 		change(line, r)
+		if line.status == http.StatusTooManyRequests {
+			return
+		}
 		level := slog.LevelInfo
 		if line.status >= http.StatusBadRequest {
 			level = slog.LevelWarn

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	"golang.org/x/time/rate"
-
 	"hoptech.co.nz/flashd/internal/credentials"
 )
 
@@ -18,10 +16,13 @@ type gate func(change http.HandlerFunc) http.HandlerFunc
 func open(change http.HandlerFunc) http.HandlerFunc { return change }
 
 const (
-	// changesPerSecond is more than people do, and too little to find out a
-	// token by trying.
+	// changesPerSecond is more than people do.
 	changesPerSecond = 5
 	changesAtOnce    = 20
+	// wrongPerSecond is enough for a token that was mistyped, and too little to
+	// find one out by trying.
+	wrongPerSecond = 1
+	wrongAtOnce    = 10
 )
 
 // withToken lets those pass who bring the token as their bearer token; without
@@ -30,23 +31,24 @@ func withToken(token credentials.Secret) gate {
 	if token == "" {
 		return notOverTheNetwork
 	}
-	pace := rate.NewLimiter(changesPerSecond, changesAtOnce)
+	changes, wrong := newPace(changesPerSecond, changesAtOnce), newPace(wrongPerSecond, wrongAtOnce)
 	want := sha256.Sum256([]byte(token.Reveal()))
 	return func(change http.HandlerFunc) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			if !pace.Allow() {
-				tooMany(w)
-				return
-			}
 			// Of equal length, so that the time it takes tells nothing.
 			got := sha256.Sum256([]byte(bearer(r)))
-			if subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			right := subtle.ConstantTimeCompare(got[:], want[:]) == 1
+			switch {
+			// Who has tried too many is not told when one is right.
+			case right && wrong.of(r).Tokens() < 1, !right && !wrong.of(r).Allow(), right && !changes.of(r).Allow():
+				tooMany(w)
+			case !right:
 				w.Header().Set("WWW-Authenticate", `Bearer realm="flashd"`)
 				fail(w, http.StatusUnauthorized, "this change wants the station's token, and got none or another one",
 					"Send it as Authorization: Bearer TOKEN. It is in the file that api.token_file of flashd.yaml names.")
-				return
+			default:
+				change(w, r)
 			}
-			change(w, r)
 		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"hoptech.co.nz/flashd/internal/station"
 	"hoptech.co.nz/flashd/jobs"
@@ -69,12 +68,15 @@ func (c *Client) Rework(ctx context.Context, q ReworkRequest) (allowed ReworkAns
 	return allowed, err
 }
 
-// Reworks yields the reworks of a unit, or of all units if unit is empty, in the
-// order in which they were allowed; with open those that are armed only.
+// Reworks yields the reworks of a unit, or of all units if unit is empty, the one
+// allowed last first; with open those that are armed only.
 func (c *Client) Reworks(ctx context.Context, unit string, open bool) iter.Seq2[jobs.Rework, error] {
-	q := url.Values{qOpen: {strconv.FormatBool(open)}}
+	q := url.Values{}
 	if unit != "" {
 		q.Set(qUnit, unit)
+	}
+	if open {
+		q.Set(qState, string(jobs.ReworkArmed))
 	}
 	return list[jobs.Rework](ctx, c, "reworks?"+q.Encode())
 }

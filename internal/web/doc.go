@@ -15,7 +15,7 @@
 //	GET  /api/v1/attempts       an array of jobs.Attempt, newest first;
 //	                            ?unit= slot= outcome= release= kind= phase= blame= open=true since= until= after= limit=
 //	GET  /api/v1/units.csv, /api/v1/attempts.csv   the same as CSV
-//	GET  /api/v1/reworks        an array of jobs.Rework; ?unit= open=true for those that are armed
+//	GET  /api/v1/reworks        an array of jobs.Rework, newest first; ?unit= state=armed after= limit=
 //	POST /api/v1/rework         allows a unit to be provisioned again (ReworkRequest); over TCP with the token
 //	POST /api/v1/reworks/{id}/cancel   disarms a rework: {"reason": ..., "by": ...}; over TCP with the token
 //	GET  /api/v1/backup         the record, a bbolt file; on the socket only

@@ -10,8 +10,11 @@ import (
 )
 
 const (
-	// maxWatchers is how many event streams there can be: each costs a goroutine.
-	maxWatchers = 64
+	// maxWatchers is how many event streams there can be, and watchersEach how
+	// many of them one client can have: each costs a goroutine and every view.
+	// A proxy in front of the station is one client.
+	maxWatchers  = 128
+	watchersEach = 32
 	// heartbeat is how often a stream says something even if nothing happens,
 	// so that the board can tell a quiet line from a lost one.
 	heartbeat = 15 * time.Second
@@ -23,14 +26,6 @@ const (
 // to say. A beat is an event and not a comment because a page cannot see a
 // comment go by.
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
-	select {
-	case s.watchers <- struct{}{}:
-		defer func() { <-s.watchers }()
-	default:
-		w.Header().Set("Retry-After", "10")
-		fail(w, http.StatusServiceUnavailable, "too many are watching already", "Close a board that nobody looks at.")
-		return
-	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	if r.Method == http.MethodHead {
 		return

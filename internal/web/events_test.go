@@ -118,36 +118,6 @@ func TestEventsBeat(t *testing.T) {
 	})
 }
 
-func TestEventsAreLimited(t *testing.T) {
-	_, cfg := newFake(t)
-	synctest.Test(t, func(t *testing.T) {
-		h := NewHandler(cfg)
-		ctx, cancel := context.WithCancel(t.Context())
-		watch := func() *httptest.ResponseRecorder {
-			w := httptest.NewRecorder()
-			r := httptest.NewRequest(http.MethodGet, "/api/v1/events", nil).WithContext(ctx)
-			r.Host = "localhost"
-			h.ServeHTTP(w, r)
-			return w
-		}
-		for range maxWatchers {
-			go watch()
-		}
-		synctest.Wait()
-		if w := watch(); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
-			t.Errorf("one too many: %d", w.Code)
-		}
-		cancel()
-		synctest.Wait()
-		// The places are free again.
-		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if w := watch(); w.Code != http.StatusOK {
-			t.Errorf("after the others left: %d", w.Code)
-		}
-	})
-}
-
 func TestEventsHead(t *testing.T) {
 	_, cfg := newFake(t)
 	if w := ask(cfg, http.MethodHead, "/api/v1/events"); w.Code != http.StatusOK || w.Body.Len() > 0 {

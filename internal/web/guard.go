@@ -38,14 +38,24 @@ func onlyMethods(next http.Handler, methods ...string) http.Handler {
 	})
 }
 
-// onlyOwnPages refuses to change anything for a page of another site, as the
-// browser says (Sec-Fetch-Site or Origin).
+// onlyOwnPages refuses what a page of another site asks for, as the browser says
+// (Sec-Fetch-Site or Origin): a change, but also what the page could not read,
+// since it could hold up all the places for event streams. It may have a link.
 func onlyOwnPages(next http.Handler) http.Handler {
-	guard := http.NewCrossOriginProtection()
-	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	foreign := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fail(w, http.StatusForbidden, "the request comes from a page of another site", "Use the station's own board.")
-	}))
-	return guard.Handler(next)
+	})
+	changes := http.NewCrossOriginProtection()
+	changes.SetDenyHandler(foreign)
+	next = changes.Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		site := r.Header.Get("Sec-Fetch-Site")
+		if site == "" || site == "none" || site == "same-origin" || r.Header.Get("Sec-Fetch-Dest") == "document" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		foreign(w, r)
+	})
 }
 
 // onlyHosts refuses requests for a name that is not the station's. Otherwise a

@@ -75,12 +75,16 @@ func NewControl(cfg Config) http.Handler {
 
 type server struct {
 	Config
-	watchers chan struct{} // holds one for each event stream
+	watchers *crowd // event streams
+	readers  *crowd // of lists
 	recent   *recent
 }
 
 func newServer(cfg Config) *server {
-	return &server{Config: cfg, watchers: make(chan struct{}, maxWatchers), recent: &recent{store: cfg.Store}}
+	return &server{
+		Config: cfg, watchers: newCrowd(watchersEach, maxWatchers), readers: newCrowd(readersEach, maxReaders),
+		recent: &recent{store: cfg.Store},
+	}
 }
 
 // routes lets requests that change something pass through g.
@@ -110,15 +114,15 @@ func (s *server) reads() map[string]http.HandlerFunc {
 		"/api/v1/openapi.yaml": describe,
 		"/api/v1/status":       s.status,
 		"/api/v1/slots":        s.slots,
-		"/api/v1/events":       s.events,
+		"/api/v1/events":       s.watchers.admit(s.events),
 		"/api/v1/history":      s.history,
 		"/api/v1/releases":     s.releases,
-		"/api/v1/units":        s.units,
-		"/api/v1/units.csv":    s.unitsCSV,
+		"/api/v1/units":        s.readers.admit(s.units),
+		"/api/v1/units.csv":    s.readers.admit(s.unitsCSV),
 		"/api/v1/units/{id}":   s.unit,
-		"/api/v1/attempts":     s.attempts,
-		"/api/v1/attempts.csv": s.attemptsCSV,
-		"/api/v1/reworks":      s.reworks,
+		"/api/v1/attempts":     s.readers.admit(s.attempts),
+		"/api/v1/attempts.csv": s.readers.admit(s.attemptsCSV),
+		"/api/v1/reworks":      s.readers.admit(s.reworks),
 	}
 }
 

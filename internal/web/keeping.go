@@ -72,7 +72,7 @@ type archiveRequest struct {
 func (s *server) archive(w http.ResponseWriter, r *http.Request) {
 	var q archiveRequest
 	if err := readJSON(w, r, &q); err != nil {
-		fail(w, http.StatusBadRequest, "archive: "+err.Error(), `Send {"before": TIME} as application/json.`)
+		fail(w, statusOf(err), "archive: "+err.Error(), `Send {"before": TIME} as application/json.`)
 		return
 	}
 	if q.Before.IsZero() || q.Before.After(time.Now()) {

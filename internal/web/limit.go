@@ -2,10 +2,121 @@ package web
 
 import (
 	"net/http"
+	"net/netip"
 	"strings"
+	"sync"
 
 	"golang.org/x/time/rate"
 )
+
+// clientOf is who is at the other end of a connection, as limits count it: an
+// IPv4 address, or the /64 of an IPv6 address, all of which one machine may have.
+// All that come over the control socket are one.
+func clientOf(remote string) netip.Prefix {
+	at, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	addr, bits := at.Addr().Unmap().WithZone(""), 64
+	if addr.Is4() {
+		bits = 32
+	}
+	client, _ := addr.Prefix(bits) // fails for no address only
+	return client
+}
+
+// maxClients is how many clients a pace remembers.
+const maxClients = 1024
+
+// A pace limits how often each client may do something.
+type pace struct {
+	limit rate.Limit // a second
+	burst int
+
+	mu      sync.Mutex
+	clients map[netip.Prefix]*rate.Limiter
+}
+
+func newPace(perSecond rate.Limit, burst int) *pace {
+	return &pace{limit: perSecond, burst: burst, clients: map[netip.Prefix]*rate.Limiter{}}
+}
+
+// of is the limiter of the client that sent a request.
+func (p *pace) of(r *http.Request) *rate.Limiter {
+	client := clientOf(r.RemoteAddr)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := p.clients[client]
+	if l == nil {
+		if len(p.clients) == maxClients {
+			p.forget()
+		}
+		l = rate.NewLimiter(p.limit, p.burst)
+		p.clients[client] = l
+	}
+	return l
+}
+
+// forget drops the client that has the most left: as a rule all, so that it is
+// the same when it comes again.
+func (p *pace) forget() {
+	var fullest netip.Prefix
+	most := -1.0
+	for client, l := range p.clients {
+		if left := l.Tokens(); left > most {
+			fullest, most = client, left
+		}
+	}
+	delete(p.clients, fullest)
+}
+
+// A crowd limits how many are there at the same time.
+type crowd struct {
+	each, all int // of one client, and of all of them
+
+	mu      sync.Mutex
+	there   int
+	clients map[netip.Prefix]int
+}
+
+func newCrowd(each, all int) *crowd {
+	return &crowd{each: each, all: all, clients: map[netip.Prefix]int{}}
+}
+
+// enter takes a place, for which leave must be called, or reports that there is none.
+func (c *crowd) enter(client netip.Prefix) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.there == c.all || c.clients[client] == c.each {
+		return false
+	}
+	c.there++
+	c.clients[client]++
+	return true
+}
+
+func (c *crowd) leave(client netip.Prefix) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.there--
+	if c.clients[client]--; c.clients[client] == 0 {
+		delete(c.clients, client)
+	}
+}
+
+// admit answers only as many requests at the same time as c has places for.
+func (c *crowd) admit(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		client := clientOf(r.RemoteAddr)
+		if !c.enter(client) {
+			w.Header().Set("Retry-After", "10") // seconds
+			fail(w, http.StatusServiceUnavailable, "the station is busy with too many such requests already", "Close a board or end a download that nobody looks at.")
+			return
+		}
+		defer c.leave(client)
+		next(w, r)
+	}
+}
 
 const (
 	// readsPerSecond keeps a client gone wild from taking the processor from
@@ -17,9 +128,9 @@ const (
 // paced limits how often the API is asked. Pages, metrics and health cost
 // little, and must answer most of all when something else goes wrong.
 func paced(next http.Handler) http.Handler {
-	pace := rate.NewLimiter(readsPerSecond, readsAtOnce)
+	reads := newPace(readsPerSecond, readsAtOnce)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/api/") && !pace.Allow() {
+		if strings.HasPrefix(r.URL.Path, "/api/") && !reads.of(r).Allow() {
 			tooMany(w)
 			return
 		}

@@ -62,7 +62,7 @@ func TestOpenAPIHasEveryParameter(t *testing.T) {
 	doc := openAPI(t)
 	for path, want := range map[string][]string{
 		"/api/v1/status": nil, "/api/v1/slots": nil, "/api/v1/releases": nil,
-		"/api/v1/history": {qSince}, "/api/v1/reworks": {qUnit, qOpen},
+		"/api/v1/history": {qSince}, "/api/v1/reworks": reworkFields,
 		"/api/v1/units": unitFields, "/api/v1/units.csv": unitFields,
 		"/api/v1/attempts": queryFields, "/api/v1/attempts.csv": queryFields,
 	} {

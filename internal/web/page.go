@@ -9,6 +9,13 @@ import (
 // maxPage is how many elements a page has at most: they are held in memory.
 const maxPage = 1000
 
+// maxReaders is how many lists are sent at the same time, and readersEach how
+// many of them to one client: a list may be the whole record.
+const (
+	maxReaders  = 32
+	readersEach = 8
+)
+
 // answerPage sends the first limit elements of list and, in a Link header, where
 // the next are. cursor is what comes after an element, for the query's field
 // after. A list without a limit, or with one above maxPage, is sent as it comes.

@@ -53,6 +53,11 @@ func newFullFake(t *testing.T) Config {
 
 func TestPages(t *testing.T) {
 	cfg := newFullFake(t)
+	for _, n := range []int{1, 2, 5, 5} {
+		if _, err := cfg.Store.AllowRework(jobs.Rework{Unit: unitN(n), Reason: "return", By: "Ann"}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	units := func(numbers ...int) (ids []string) {
 		for _, n := range numbers {
 			ids = append(ids, unitN(n))
@@ -80,6 +85,12 @@ func TestPages(t *testing.T) {
 		{"/api/v1/units?order=recent&state=working", "id", [][]string{nil}},
 		{"/api/v1/units?state=working", "id", [][]string{nil}},
 		{"/api/v1/units?state=failed&order=recent&limit=3", "id", [][]string{units(9, 6, 3), units(0)}},
+		{"/api/v1/reworks", "id", [][]string{{"4", "3", "2", "1"}}},
+		{"/api/v1/reworks?limit=3", "id", [][]string{{"4", "3", "2"}, {"1"}}},
+		{"/api/v1/reworks?state=armed&limit=1", "id", [][]string{{"4"}, {"2"}, {"1"}}},
+		{"/api/v1/reworks?state=replaced", "unit", [][]string{units(5)}},
+		{"/api/v1/reworks?state=used", "id", [][]string{nil}},
+		{"/api/v1/reworks?limit=1&unit=" + unitN(5), "id", [][]string{{"4"}, {"3"}}},
 	} {
 		got := walk(t, cfg, c.path, c.field)
 		if !slices.EqualFunc(got, c.want, slices.Equal) {

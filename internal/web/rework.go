@@ -2,13 +2,9 @@ package web
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -16,9 +12,6 @@ import (
 	"hoptech.co.nz/flashd/internal/station"
 	"hoptech.co.nz/flashd/jobs"
 )
-
-// maxBody is more than the longest rework takes, in bytes.
-const maxBody = 64 << 10
 
 // neverExpires is how a request asks for a rework that stays armed.
 const neverExpires = "never"
@@ -143,67 +136,4 @@ func (s *server) cancelRework(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, http.StatusOK, cancelled)
-}
-
-// readJSON reads a body that is one object without fields that nobody knows.
-func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
-	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
-		return fmt.Errorf("the body has the type %.40q", kind)
-	}
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-	d.DisallowUnknownFields()
-	err := d.Decode(into)
-	switch kind, badKind := errors.AsType[*json.UnmarshalTypeError](err); {
-	case errors.Is(err, io.EOF):
-		return errors.New("the body is empty")
-	case badKind:
-		return fmt.Errorf("the field %q is not for a %s", kind.Field, kind.Value)
-	case err != nil:
-		return err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows the object")
-	}
-	return nil
-}
-
-// statusOf is the status for a body that cannot be read.
-func statusOf(err error) int {
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return http.StatusRequestEntityTooLarge
-	}
-	return http.StatusBadRequest
-}
-
-// reworks lists reworks, in the order in which they were allowed.
-func (s *server) reworks(w http.ResponseWriter, r *http.Request) {
-	unit, open, err := reworkFilter(r.URL.Query())
-	if err != nil {
-		fail(w, http.StatusBadRequest, err.Error(), "")
-		return
-	}
-	all := s.Store.Reworks(unit)
-	if open {
-		all = jobs.Armed(all, time.Now())
-	}
-	answerList(w, all)
-}
-
-func reworkFilter(q url.Values) (unit string, open bool, err error) {
-	for name := range q {
-		if name != qUnit && name != qOpen {
-			return "", false, fmt.Errorf("no filter %.40q: there are %s, %s", name, qUnit, qOpen)
-		}
-	}
-	if v := q.Get(qUnit); v != "" {
-		if unit, err = unitID(v); err != nil {
-			return "", false, err
-		}
-	}
-	if v := q.Get(qOpen); v != "" {
-		if open, err = strconv.ParseBool(v); err != nil {
-			return "", false, fmt.Errorf("%s %.40q: want true or false", qOpen, v)
-		}
-	}
-	return unit, open, nil
 }

@@ -65,7 +65,7 @@ func TestClientReworks(t *testing.T) {
 	}
 
 	all := listReworks(t, c, passedUnit, false)
-	if len(all) != 2 || all[0].ReplacedBy != 2 {
+	if len(all) != 2 || all[1].ReplacedBy != 2 {
 		t.Errorf("all reworks: %+v", all)
 	}
 	if diff := cmp.Diff([]jobs.Rework{want}, listReworks(t, c, "", true)); diff != "" {
@@ -99,7 +99,7 @@ func TestReworkRefused(t *testing.T) {
 		{func(q *ReworkRequest) { q.Unit = "" }, 400, "12 hex digits"},
 		{func(q *ReworkRequest) { q.Reason = " " }, 400, "a reason is required"},
 		{func(q *ReworkRequest) { q.By = "" }, 400, "who allows it"},
-		{func(q *ReworkRequest) { q.Reason = strings.Repeat("x", maxBody) }, 413, "too large"},
+		{func(q *ReworkRequest) { q.Reason = strings.Repeat("x", maxBody) }, 413, "more than 65536 bytes"},
 		{func(q *ReworkRequest) { q.Slot = "1" }, 400, "either the unit or the slot"},
 		{func(q *ReworkRequest) { q.Unit, q.Slot = "", "9" }, 404, `no slot "9"`},
 		{func(q *ReworkRequest) { q.Unit, q.Slot = "", "2" }, 409, "not known yet"},
@@ -148,11 +148,19 @@ func TestReworkBodies(t *testing.T) {
 		{"/api/v1/rework", "application/json", `{"unit":"` + passedUnit + `","reason":"r","by":"b"}`, 201, ""},
 		{"/api/v1/rework", "application/json; charset=utf-8", `{"slot":"1","reason":"r","by":"b","reflash":false,"keepAll":true,"set":{},"newCredentials":false,"expires":"30m"}`, 201, ""},
 		{"/api/v1/rework", "text/plain", `{}`, 400, "text/plain"},
-		{"/api/v1/rework", "application/json", `{"unit":"` + passedUnit + `","reason":"r","by":"b","keepall_":true}`, 400, "keepall_"},
-		{"/api/v1/rework", "application/json", `{"unit":"` + passedUnit + `","reason":"r","by":"b"}{}`, 400, "follows"},
+		{"/api/v1/rework", "", `{}`, 400, "the body has the type"},
+		{"/api/v1/rework", "application/x-www-form-urlencoded", `unit=` + passedUnit, 400, "x-www-form-urlencoded"},
+		{"/api/v1/rework", "application/json", `{"unit":"` + passedUnit + `","reason":"r","by":"b","keepall_":true}`, 400, `there is no field "keepall_", only unit, slot, reason, by`},
+		{"/api/v1/rework", "application/json", `{"Unit":"` + passedUnit + `","reason":"r","by":"b"}`, 400, `there is no field "Unit"`},
+		{"/api/v1/rework", "application/json", `{"unit":"` + passedUnit + `","reason":"r","by":"b","reflash":true,"reflash":false}`, 400, `the field "reflash" is there twice`},
+		{"/api/v1/rework", "application/json", `{"unit":"` + passedUnit + `","reason":"r","by":"b","set":{"region":"eu","region":"us"}}`, 400, `the field "region" is there twice`},
+		{"/api/v1/rework", "application/json", `{"unit":"` + passedUnit + `","reason":"r","by":"b","r\u0065ason":"s"}`, 400, `the field "reason" is there twice`},
+		{"/api/v1/rework", "application/json", `{"unit":"` + passedUnit + `","reason":"r","by":"b"}{}`, 400, "the body is no JSON"},
 		{"/api/v1/rework", "application/json", ``, 400, "the body is empty"},
 		{"/api/v1/rework", "application/json", `{"unit":7}`, 400, `the field "unit" is not for a number`},
-		{"/api/v1/rework", "application/json", `{"unit":"` + passedUnit + `","reason":"r","by":"b"}}`, 400, "follows"},
+		{"/api/v1/rework", "application/json", `{"unit":"` + passedUnit + `","reason":"r","by":"b"}}`, 400, "the body is no JSON"},
+		{"/api/v1/rework", "application/json", `[{"unit":"` + passedUnit + `","reason":"r","by":"b"}]`, 400, "the body is no JSON object"},
+		{"/api/v1/rework", "application/json", `null`, 400, "the body is no JSON object"},
 		{"/api/v1/reworks/x/cancel", "application/json", `{"reason":"r","by":"b"}`, 400, "want its number"},
 		{"/api/v1/reworks/99/cancel", "application/json", `{"reason":"r","by":"b"}`, 404, "no such rework"},
 		{"/api/v1/reworks/2/cancel", "application/json", `{"reason":"r","by":"b"}`, 200, ""},
@@ -170,7 +178,7 @@ func TestReworkBodies(t *testing.T) {
 			t.Errorf("%s %s: %d %q, want %d and %q", c.path, c.body, w.Code, e.Message, c.status, c.says)
 		}
 	}
-	for query, says := range map[string]string{"?opne=true": "opne", "?open=perhaps": "perhaps", "?unit=1": "12 hex digits"} {
+	for query, says := range map[string]string{"?opne=true": "opne", "?state=perhaps": "perhaps", "?after=x": "x", "?limit=-1": "limit", "?unit=1": "12 hex digits"} {
 		w := httptest.NewRecorder()
 		control.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/v1/reworks"+query, nil))
 		if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), says) {

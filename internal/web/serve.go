@@ -7,7 +7,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
+)
+
+// maxConns is how many connections there can be, and connsEach how many of them
+// one client can have: more are closed at once. A browser has up to six.
+const (
+	maxConns  = 512
+	connsEach = 64
 )
 
 // Serve answers requests on l with h until ctx ends, then lets those under way
@@ -19,9 +27,12 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 		ReadTimeout:       10 * time.Second, // of bodies, which are small; writing is the handler's business
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
-		ConnContext:       withPeer,
-		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends the event streams
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		// Answers to OPTIONS * would go past the handler.
+		DisableGeneralOptionsHandler: true,
+		ConnContext:                  withPeer,
+		ConnState:                    connLimit(),
+		BaseContext:                  func(net.Listener) context.Context { return ctx }, // ends the event streams
+		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
@@ -37,4 +48,25 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 		return fmt.Errorf("stop serving %s: %w", l.Addr(), err)
 	}
 	return nil
+}
+
+// connLimit counts connections. It is told of them by the server and not by a
+// listener of its own, since the server must see that one is TLS.
+func connLimit() func(net.Conn, http.ConnState) {
+	conns := newCrowd(connsEach, maxConns)
+	var refused sync.Map // by net.Conn
+	return func(c net.Conn, state http.ConnState) {
+		client := clientOf(c.RemoteAddr().String())
+		switch state {
+		case http.StateNew:
+			if !conns.enter(client) {
+				refused.Store(c, true)
+				_ = c.Close() // the server finds it closed, and drops it
+			}
+		case http.StateClosed, http.StateHijacked:
+			if _, was := refused.LoadAndDelete(c); !was {
+				conns.leave(client)
+			}
+		}
+	}
 }

@@ -103,7 +103,7 @@ func (s *server) units(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) findUnits(f unitFilter) (iter.Seq2[foundUnit, error], error) {
 	if f.recent {
-		after, err := attemptID(f.after)
+		after, err := recordID(f.after)
 		return s.recentUnits(f, after), err
 	}
 	if f.after != "" && !unitRE.MatchString(f.after) {
@@ -176,13 +176,14 @@ func (s *server) unitAt(a jobs.Attempt, f unitFilter) (_ foundUnit, ok bool, err
 	return foundUnit{u, strconv.FormatUint(a.ID, 10)}, err == nil && f.matches(u), err
 }
 
-func attemptID(text string) (uint64, error) {
+// recordID reads the number at which a page begins, 0 if there is none.
+func recordID(text string) (uint64, error) {
 	if text == "" {
 		return 0, nil
 	}
 	id, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || id == 0 {
-		return 0, fmt.Errorf("after %.40q: want the number of an attempt", text)
+		return 0, fmt.Errorf("after %.40q: want the number at which the page before ended", text)
 	}
 	return id, nil
 }

@@ -6,8 +6,8 @@ import { $, put, show, ask, complain } from "./lib.js";
 const pageSize = 50;
 
 // list fills the page from the API's list of that name. draw makes the elements
-// of a page, and fixed are fields of every request.
-export async function list(name, draw, fixed = {}) {
+// of a page, fixed are fields of every request, and empty is said of an empty record.
+export async function list(name, draw, fixed = {}, empty = "The record is empty: plug a board in.") {
   const filter = $("filter");
   const here = new URLSearchParams(location.search);
   for (const input of filter.elements) {
@@ -18,13 +18,13 @@ export async function list(name, draw, fixed = {}) {
     location.assign("?" + query(filter));
   });
   const asked = query(filter);
-  $("csv").href = `/api/v1/${name}.csv?` + asked;
+  if ($("csv")) $("csv").href = `/api/v1/${name}.csv?` + asked;
   if (here.has("after")) asked.set("after", here.get("after"));
   put($("note"), "Searching…");
   try {
     const { body, next } = await ask(`${name}?` + new URLSearchParams([...Object.entries(fixed), ...asked, ["limit", pageSize]]));
     const searched = [...query(filter)].length > 0;
-    put($("note"), body.length ? "" : here.has("after") ? "There are no more." : searched ? "Nothing in the record is like that." : "The record is empty: plug a board in.");
+    put($("note"), body.length ? "" : here.has("after") ? "There are no more." : searched ? "Nothing in the record is like that." : empty);
     $("list").replaceChildren(...(body.length ? [draw(body)] : []));
     link($("next"), next && new URLSearchParams([...query(filter), ["after", next.get("after")]]));
     link($("first"), here.has("after") && query(filter));

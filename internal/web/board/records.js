@@ -43,10 +43,15 @@ export function reworkKind(r) {
   return [what, ...keys].join(", ");
 }
 
-export function reworkState(r) {
+function reworkState(r) {
   if (r.used) return "done " + moment(r.used);
   if (r.cancelled) return `cancelled ${moment(r.cancelled)} by ${r.cancelledBy}: ${r.cancelReason}`;
   if (r.replacedBy) return "replaced by a later one";
   if (!r.expires) return "armed";
   return (Date.parse(r.expires) < Date.now() ? "expired " : "armed until ") + moment(r.expires);
 }
+
+export const reworkColumns = [
+  ["Allowed", (r) => moment(r.allowed), "short"], ["By", (r) => r.by], ["Reason", (r) => r.reason, "wide"],
+  ["What", reworkKind], ["State", reworkState, "wide"],
+];

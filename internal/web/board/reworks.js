@@ -1,19 +1,21 @@
-import { $, put, ask, complain, make, table, moment } from "./lib.js";
-import { unitLink, reworkKind, reworkState } from "./records.js";
+import { $, put, show, ask, complain, make, table } from "./lib.js";
+import { list } from "./list.js";
+import { unitLink, reworkColumns } from "./records.js";
 import { cancelForm } from "./rework.js";
 
-const columns = [
-  ["Unit", (r) => unitLink(r.unit), "short"], ["Allowed", (r) => moment(r.allowed), "short"], ["By", (r) => r.by],
-  ["Reason", (r) => r.reason, "wide"], ["What", reworkKind], ["State", reworkState, "wide"],
-];
+const columns = [["Unit", (r) => unitLink(r.unit), "short"], ...reworkColumns];
+const most = 50; // of those that are armed; the list below has them all
 
-async function load() {
+async function drawArmed() {
+  show($("armedPart"), true);
   try {
-    const armed = (await ask("reworks?open=true")).body.reverse();
-    put($("note"), armed.length ? "" : "None is armed.");
-    $("armed").replaceChildren(...armed.map((r) => make("div", {}, table(columns, [r]), cancelForm(r, load))));
+    const { body, next } = await ask("reworks?" + new URLSearchParams({ state: "armed", limit: most }));
+    put($("armedNote"), next ? `These are the latest ${most}.` : body.length ? "" : "None is armed.");
+    $("armed").replaceChildren(...body.map((r) => make("div", {}, table(columns, [r]), cancelForm(r, () => location.reload()))));
   } catch (err) {
-    complain($("note"), err);
+    complain($("armedNote"), err);
   }
 }
-load();
+
+if (!location.search) drawArmed();
+list("reworks", (reworks) => table(columns, reworks), {}, "Nobody has allowed a rework yet.");

@@ -1,7 +1,7 @@
 // One unit: what became of it, and all that was done to it.
 
 import { $, put, show, ask, complain, make, badge, table, phrase, seconds, moment, bytes } from "./lib.js";
-import { unitState, attemptsOf, took, reworkKind, reworkState } from "./records.js";
+import { unitState, attemptsOf, took, reworkKind, reworkColumns } from "./records.js";
 import { reworkForm, cancelForm } from "./rework.js";
 
 const id = decodeURIComponent(location.pathname.split("/").pop());
@@ -52,10 +52,7 @@ function phases(a) {
 
 function drawReworks(list) {
   show($("reworksTitle"), list.length > 0);
-  $("reworks").replaceChildren(...(list.length ? [table([
-    ["Allowed", (r) => moment(r.allowed), "short"], ["By", (r) => r.by], ["Reason", (r) => r.reason, "wide"],
-    ["What", reworkKind], ["State", reworkState, "wide"],
-  ], list.toReversed())] : []));
+  $("reworks").replaceChildren(...(list.length ? [table(reworkColumns, list)] : []));
 }
 
 function drawRework(u) {
