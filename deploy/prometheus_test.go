@@ -37,9 +37,27 @@ func TestPrometheusScrapesStation(t *testing.T) {
 		if out := run(t, metrics, need(t, "promtool", "prometheus"), "check", "metrics"); out != "" {
 			t.Error(out)
 		}
+		checkAllUsed(t, metrics)
 	})
 	t.Run("dashboard", func(t *testing.T) { checkDashboard(t, server) })
 	t.Run("rules", func(t *testing.T) { checkRules(t, server) })
+}
+
+// checkAllUsed wants the dashboard or a rule to ask for each metric of flashd's own.
+func checkAllUsed(t *testing.T, metrics []byte) {
+	var asked []byte
+	for _, file := range []string{"grafana/flashd.json", "prometheus/rules.yml"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked = append(asked, text...)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE (flashd_\w+) \w+$`).FindAllSubmatch(metrics, -1) {
+		if !regexp.MustCompile(`\b` + string(m[1]) + `(_bucket|_sum|_count)?\b`).Match(asked) {
+			t.Errorf("nobody asks for %s", m[1])
+		}
+	}
 }
 
 // checkRules wants every rule to be evaluated without error, every recorded
