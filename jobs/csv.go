@@ -5,6 +5,7 @@ import (
 	"io"
 	"iter"
 	"strings"
+	"unicode/utf8"
 )
 
 // WriteCSV writes records as RFC 4180 has it, a line each, below a header. A
@@ -32,7 +33,8 @@ func WriteCSV[T any](w io.Writer, records iter.Seq2[T, error], header []string, 
 }
 
 func asText(field string) string {
-	if field != "" && strings.ContainsRune("=+-@\t\r", rune(field[0])) {
+	first, _ := utf8.DecodeRuneInString(field)
+	if strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) { // the wide ones count in East Asia
 		return "'" + field
 	}
 	return field

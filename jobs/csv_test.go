@@ -44,7 +44,7 @@ func TestWriteCSV(t *testing.T) {
 
 func TestWriteCSVGuardsFormulas(t *testing.T) {
 	for field, want := range map[string]string{
-		"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "\tx": "'\tx", "\rx": "'\rx",
+		"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "\tx": "'\tx", "\rx": "'\rx", "＝1": "'＝1", "＋1": "'＋1", "－1": "'－1", "＠x": "'＠x",
 		"": "", "1=1": "1=1", "'=1": "'=1", "slot-1": "slot-1",
 	} {
 		var out bytes.Buffer

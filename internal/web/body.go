@@ -33,6 +33,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
 	data = bytes.TrimSpace(data)
 	switch _, tooLarge := errors.AsType[*http.MaxBytesError](err); {
 	case tooLarge:
+		w.Header().Set("Connection", "close") // else the server waits for some more of it
 		return errBodyTooLarge
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return errBodyTooSlow

@@ -33,13 +33,13 @@ type certificate struct {
 
 	mu      sync.Mutex
 	pair    *tls.Certificate
-	changed time.Time // when certFile was, as of the latest attempt to load it
+	changed [2]time.Time // when certFile and keyFile were, as of the latest attempt to load them
 }
 
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if info, err := os.Stat(c.certFile); err == nil && !info.ModTime().Equal(c.changed) {
+	if changed, err := c.times(); err == nil && changed != c.changed {
 		if err := c.load(); err != nil {
 			c.log.Error("the renewed TLS certificate cannot be used", "err", err)
 		}
@@ -47,12 +47,23 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return c.pair, nil
 }
 
-func (c *certificate) load() error {
-	info, err := os.Stat(c.certFile)
-	if err != nil {
+// times is when the files were changed. Whoever renews them writes one after the
+// other, so that between the two they do not belong together.
+func (c *certificate) times() (changed [2]time.Time, err error) {
+	for i, file := range []string{c.certFile, c.keyFile} {
+		info, err := os.Stat(file)
+		if err != nil {
+			return changed, err
+		}
+		changed[i] = info.ModTime()
+	}
+	return changed, nil
+}
+
+func (c *certificate) load() (err error) {
+	if c.changed, err = c.times(); err != nil {
 		return err
 	}
-	c.changed = info.ModTime()
 	cert, err := os.ReadFile(c.certFile)
 	if err != nil {
 		return err

@@ -91,11 +91,28 @@ func TestTLS(t *testing.T) {
 	if got := serial(); got != 2 {
 		t.Errorf("certificate %d after it was renewed", got)
 	}
+	// Renewed one after the other, with somebody looking in between.
+	newCert, newKey := filepath.Join(dir, "new.crt"), filepath.Join(dir, "new.key")
+	writeCertificate(t, newCert, newKey, 3, start.Add(2*time.Second))
+	for i, renewed := range [][2]string{{newCert, certFile}, {newKey, keyFile}} {
+		if err := os.Rename(renewed[0], renewed[1]); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := serial(), int64(2+i); got != want {
+			t.Errorf("certificate %d with %d of the two files renewed, want %d", got, i+1, want)
+		}
+	}
 	if err := os.WriteFile(certFile, []byte("half a cert"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := serial(); got != 2 || !strings.Contains(log.String(), "cannot be used") {
+	if got := serial(); got != 3 || !strings.Contains(log.String(), "cannot be used") {
 		t.Errorf("certificate %d after a bad one; log: %s", got, &log)
+	}
+
+	old := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
+	if conn, err := tls.Dial("tcp", plain.Addr().String(), old); err == nil {
+		conn.Close()
+		t.Error("TLS 1.1 is spoken")
 	}
 
 	resp, err := http.Get("http://" + plain.Addr().String() + "/")
