@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -50,9 +51,21 @@ func (s *Store) update(fn func(books) error) error {
 	return s.commit(fn)
 }
 
+// ErrUnwritten is returned when the disk does not take a write: it is full, say.
+// Nothing has changed in the store then, and the same write can be tried again.
+var ErrUnwritten = errors.New("the record cannot be written")
+
 func (s *Store) commit(fn func(books) error) error {
 	return s.guarded(func() error {
-		return s.db.Update(func(tx *bbolt.Tx) error { return fn(booksOf(tx)) })
+		var refused error // by fn, which is no fault of the disk
+		err := s.db.Update(func(tx *bbolt.Tx) error {
+			refused = fn(booksOf(tx))
+			return refused
+		})
+		if err != nil && refused == nil {
+			return fmt.Errorf("%w: %w", ErrUnwritten, err)
+		}
+		return err
 	})
 }
 

@@ -53,20 +53,17 @@ func newAttempt(sl *slot, device hotplug.Device) *attempt {
 
 // run takes the unit through the line and reports whether it is finished, that
 // is, passed or failed.
-func (a *attempt) run(ctx context.Context) (finished bool) {
-	ctx, cancel := context.WithCancelCause(ctx)
+func (a *attempt) run(work context.Context) (finished bool) {
+	ctx, cancel := context.WithCancelCause(work)
 	defer a.helpers.Wait()
 	defer cancel(nil)
 	a.helpers.Go(func() { a.watchDeparture(ctx, cancel) })
 	a.helpers.Go(func() { a.runErrand(ctx) })
 
-	if err := a.open(); err != nil {
-		return a.recordLost(err)
-	}
 	err := a.provision(ctx)
 	a.hangUp()
 	a.result.Outcome, a.result.Failure = a.judge(ctx, err)
-	return a.close()
+	return a.close(work)
 }
 
 // watchDeparture ends the attempt when the unit that is bound to it is taken
@@ -81,28 +78,49 @@ func (a *attempt) watchDeparture(ctx context.Context, cancel context.CancelCause
 	}
 }
 
-// open makes the attempt durable before anything is done to the unit.
-func (a *attempt) open() (err error) {
-	a.record, err = a.Store.Begin(jobs.Attempt{
-		Slot: a.slot.Name, Path: a.slot.Path, Start: time.Now(),
-		Release: a.Release.Name, ReleaseDigest: a.Release.Digest, Tool: a.Version,
-		Current: phases[0].name,
+// open makes the attempt durable before anything is done to the unit, and reports
+// whether it is. A unit whose attempt cannot be recorded waits untouched, as long
+// as it is there and ctx lasts.
+func (a *attempt) open(ctx context.Context) bool {
+	refused := false
+	err := a.insist(ctx, func() (err error) {
+		if refused {
+			if err := a.comeBack(ctx); err != nil {
+				return err
+			}
+		}
+		a.record, err = a.Store.Begin(jobs.Attempt{
+			Slot: a.slot.Name, Path: a.slot.Path, Start: time.Now(),
+			Release: a.Release.Name, ReleaseDigest: a.Release.Digest, Tool: a.Version,
+			Current: phases[0].name,
+		})
+		return err
+	}, func() {
+		refused = true
+		a.showUnwritten(hintUnwritten)
 	})
-	a.board.begin(a.slot.Slot, a.record.ID)
-	if err == nil {
+	switch {
+	case err == nil:
+		a.board.begin(a.slot.Slot, a.record.ID)
 		a.tell(HookAttach)
+		return true
+	case !refused || errors.Is(err, jobs.ErrDamaged):
+		a.recordLost(err)
 	}
-	return err
+	return false
+}
+
+// showUnwritten shows that the attempt is not recorded as it should be.
+func (a *attempt) showUnwritten(hint string) {
+	a.board.end(a.slot.Slot, Errored, saysUnwritten, hint)
+	a.record.Outcome, a.record.Failure = jobs.Error, &jobs.Failure{Kind: kindStore, Text: saysUnwritten}
+	a.tellEnd()
 }
 
 // recordLost stops the line: without a record no unit may be touched.
-func (a *attempt) recordLost(err error) bool {
+func (a *attempt) recordLost(err error) {
 	a.stop(fmt.Errorf("the record cannot be written (%w): look for a full or failing disk, then start flashd again", err))
-	const says = "The record cannot be written."
-	a.board.end(a.slot.Slot, Errored, says, "Call the engineer.")
-	a.record.Outcome, a.record.Failure = jobs.Error, &jobs.Failure{Kind: kindStore, Text: says}
-	a.tellEnd()
-	return false
+	a.showUnwritten("Call the engineer.")
 }
 
 // hangUp gives the port back, and counts what was written.
@@ -182,6 +200,7 @@ func (a *attempt) runPhase(ctx context.Context, p phase, next string) error {
 		}
 		defer giveBack()
 	}
+	whole := ctx
 	if p.limit > 0 {
 		limited, cancel := context.WithTimeoutCause(ctx, p.limit, fmt.Errorf("%w: %s took longer than %v", flasher.Timeout, p.name, p.limit))
 		defer cancel()
@@ -192,7 +211,10 @@ func (a *attempt) runPhase(ctx context.Context, p phase, next string) error {
 	took := time.Since(start)
 	a.metrics.phaseEnded(p.name, took)
 	a.log.Debug("phase", "name", p.name, "took", took, "err", err)
-	if rerr := a.Store.EndPhase(a.record.ID, jobs.Phase{Name: p.name, Start: start, Seconds: took.Seconds(), Next: next}); rerr != nil && err == nil {
+	rerr := a.insist(whole, func() error {
+		return a.Store.EndPhase(a.record.ID, jobs.Phase{Name: p.name, Start: start, Seconds: took.Seconds(), Next: next})
+	}, a.sayUnwritten)
+	if rerr != nil && err == nil {
 		err = &fault{kindStore, rerr}
 	}
 	return err
@@ -225,12 +247,22 @@ func (a *attempt) judge(ctx context.Context, err error) (jobs.Outcome, *jobs.Fai
 }
 
 // close makes the outcome durable and shows it.
-func (a *attempt) close() (finished bool) {
+func (a *attempt) close(ctx context.Context) (finished bool) {
 	a.result.End = time.Now()
 	a.result.BootCheckOff = !a.BootCheck.Enabled || a.result.BootCheckOff
-	record, err := a.Store.Finish(a.record.ID, a.result)
-	if err != nil {
-		return a.recordLost(err)
+	var record jobs.Attempt
+	err := a.insist(ctx, func() (err error) {
+		record, err = a.Store.Finish(a.record.ID, a.result)
+		return err
+	}, a.sayUnwritten)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		a.log.Error("flashd stops before the end of the attempt could be recorded; when it starts, the unit is begun again", "err", err)
+		a.showUnwritten(hintUnwritten)
+		return false
+	case err != nil:
+		a.recordLost(err)
+		return false
 	}
 	a.record = record
 	a.report(record)

@@ -1,6 +1,7 @@
 package station
 
 import (
+	"cmp"
 	"context"
 	"sync"
 )
@@ -38,9 +39,9 @@ func (s *Station) stop(why error) {
 }
 
 // Hold tells people that the line waits for something, and with "" that it
-// goes on. A line that has stopped stays stopped.
+// goes on. A line that has stopped, or that waits for its record, goes on saying so.
 func (s *Station) Hold(why string) {
-	if s.halt.reason() == nil {
+	if s.Ready() == nil {
 		s.board.hold(why)
 	}
 }
@@ -52,8 +53,9 @@ func (s *Station) AwaitCredentials(why string) {
 	s.Hold(why)
 }
 
-// Ready returns nil while the station accepts units, else why it does not.
-func (s *Station) Ready() error { return s.halt.reason() }
+// Ready returns nil while the station accepts units, else why it does not: it has
+// stopped, or the record cannot be written.
+func (s *Station) Ready() error { return cmp.Or(s.halt.reason(), s.recording.reason()) }
 
 // View returns what people see now.
 func (s *Station) View() View { return s.board.view() }

@@ -40,6 +40,7 @@ type bench struct {
 	*testing.T
 	*station.Station
 	store  *jobs.Store
+	path   string // of the store
 	log    *bytes.Buffer
 	events chan hotplug.Event
 	stop   context.CancelFunc
@@ -78,7 +79,7 @@ func newBench(t *testing.T, path string, r *firmware.Release, change func(*stati
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{T: t, store: store, log: &bytes.Buffer{}, events: make(chan hotplug.Event), ended: make(chan error, 1), units: map[string]*espsim.Chip{}}
+	b := &bench{T: t, store: store, path: path, log: &bytes.Buffer{}, events: make(chan hotplug.Event), ended: make(chan error, 1), units: map[string]*espsim.Chip{}}
 	cfg := station.Config{
 		Name: "test", Version: "v0", Store: store, Release: r, Source: source, Open: b.openPort,
 		Slots:     []station.Slot{{Path: "1-1.1", Name: "left"}, {Path: "1-1.2", Name: "right"}},

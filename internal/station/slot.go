@@ -24,7 +24,7 @@ func (sl *slot) loop(accept, work context.Context) {
 		}
 		// The unit may have gone, or been changed, while the quota was full.
 		device, _ := sl.presence.get()
-		if device == nil || sl.station.Ready() != nil {
+		if device == nil || sl.station.halt.reason() != nil {
 			sl.station.quota.settle(false)
 			if device != nil { // the line has stopped: nothing to do here but wait
 				<-accept.Done()
@@ -37,7 +37,7 @@ func (sl *slot) loop(accept, work context.Context) {
 		default:
 		}
 		a := newAttempt(sl, *device)
-		sl.station.quota.settle(a.run(work))
+		sl.station.quota.settle(a.open(accept) && a.run(work))
 		if !sl.linger(accept, a) {
 			return
 		}

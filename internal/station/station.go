@@ -80,15 +80,16 @@ type BootCheck struct {
 // Station is a running line.
 type Station struct {
 	Config
-	plan    plan // the release made ready for the wire
-	escrow  escrow
-	metrics *metrics
-	board   *board // what people see
-	quota   *quota // how many more units to do
-	halt    halt   // why no unit is begun any more
-	hubs    *hubs
-	hooks   *hooks
-	slots   *slotSet
+	plan      plan // the release made ready for the wire
+	escrow    escrow
+	metrics   *metrics
+	board     *board    // what people see
+	quota     *quota    // how many more units to do
+	halt      halt      // why no unit is begun any more
+	recording recording // whether the record can be written
+	hubs      *hubs
+	hooks     *hooks
+	slots     *slotSet
 
 	abandon     chan struct{} // closed when units under way are to be abandoned at once
 	abandonOnce sync.Once
