@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hoptech.co.nz/flashd/flasher"
+	"hoptech.co.nz/flashd/internal/hotplug"
 )
 
 // What the gateway firmware prints when it starts.
@@ -46,6 +47,9 @@ func (a *attempt) check(ctx context.Context) error {
 	case kindOf(err) == kindWrongID && a.port != own && !known:
 		a.port = own // the other one is begun next
 		return &fault{string(flasher.WrongUnit), err}
+	case errors.Is(err, errSilent) && a.port != own && !known:
+		// It may be another one, which had said everything before it was heard.
+		return fmt.Errorf("%w: %w on the port that came in the place of its own", flasher.Detached, errSilent)
 	case errors.Is(err, errSilent):
 		return &fault{kindSilent, fmt.Errorf("%w within %v", errSilent, a.BootCheck.Limit)}
 	case err == nil:
@@ -61,12 +65,16 @@ func (a *attempt) isBack(ctx context.Context) bool {
 	if a.comeBack(ctx) != nil {
 		return false
 	}
-	if mac, known := a.serialMAC(); known && mac != a.dev.MAC() {
+	mac, known := a.serialMAC()
+	if known && mac != a.dev.MAC() || isBridge(a.port) {
 		a.port = own // the other one is begun next
 		return false
 	}
 	return true
 }
+
+// isBridge reports whether d is a bridge: no chip's own USB unit turns into one.
+func isBridge(d hotplug.Device) bool { return d.VID != hotplug.Espressif && hotplug.Known(d.ID()) }
 
 // serialMAC returns the MAC of the unit in the slot where USB knows it: it is
 // the serial number of a chip's USB-Serial/JTAG.

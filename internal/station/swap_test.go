@@ -60,6 +60,35 @@ func TestSwappedWhileItStarts(t *testing.T) {
 	}
 }
 
+// Nor does it fail for what another one does not say: that had started, and said
+// everything, before anybody could listen. A bridge is another one for sure.
+func TestSwappedForOneThatIsSilent(t *testing.T) {
+	for _, other := range kinds[1:] {
+		t.Run(other.name, func(t *testing.T) {
+			onBench(t, nil, func(b *bench) {
+				b.insertAs(left, newUnitWired(1, espsim.USBSerialJTAG), kinds[0].usb(1))
+				b.awaitPhase(left, "check")
+				attempt := b.slot(left).Attempt
+				b.remove(left)
+				b.late = 3 * time.Second
+				second := newUnitWired(2, other.wiring)
+				b.insertAs(left, second, other.usb(2))
+				if !other.stays {
+					b.expect(b.result(left), jobs.Error, "check", "detached")
+					b.remove(left)
+					b.insertAs(left, second, other.usb(2))
+				}
+				b.await(left, "pass", func(s station.SlotView) bool { return s.State == station.Passed && s.Unit == unitOf(2) })
+				a, err := b.store.Attempt(attempt)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.expect(a, jobs.Error, "check", "detached")
+			})
+		})
+	}
+}
+
 // A unit that was taken out for a moment while it started has said everything
 // before anybody could listen; it is the same unit, and not a silent one.
 func TestPutBackWhileItStarts(t *testing.T) {
