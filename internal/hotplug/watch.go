@@ -106,11 +106,9 @@ func (w *watcher) rest(ctx context.Context) {
 	} else {
 		w.retry = 0
 	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-	case <-timer.C:
+	case <-time.After(pause):
 	case _, open := <-w.wake:
 		if !open {
 			w.wake = nil // from now on listings by the clock only
@@ -123,23 +121,21 @@ func (w *watcher) rest(ctx context.Context) {
 
 // settle waits until no wake comes for a while, but not for ever.
 func (w *watcher) settle(ctx context.Context) {
-	patience := time.NewTimer(w.opts.Patience)
-	defer patience.Stop()
+	patience := time.After(w.opts.Patience)
 	for {
-		quiet := time.NewTimer(w.opts.Quiet)
 		select {
 		case <-ctx.Done():
-		case <-patience.C:
-		case <-quiet.C:
+			return
+		case <-patience:
+			return
+		case <-time.After(w.opts.Quiet):
+			return
 		case _, open := <-w.wake:
-			quiet.Stop()
-			if open {
-				continue
+			if !open {
+				w.wake = nil
+				return
 			}
-			w.wake = nil
 		}
-		quiet.Stop()
-		return
 	}
 }
 
