@@ -47,6 +47,7 @@ var checks = []check{
 	{"user", checkUser},
 	{"state directory", checkStateDir},
 	{"disk", checkDisk},
+	{"record", checkStore},
 	{"release", checkReleaseLoads},
 	{"flasher stub", checkStub},
 	{"credentials", checkCredentials},

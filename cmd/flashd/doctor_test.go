@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hoptech.co.nz/flashd/internal/config"
+	"hoptech.co.nz/flashd/jobs"
 )
 
 const saltOfTest = "0123456789abcdef0123456789abcdef"
@@ -64,6 +65,20 @@ func (p *patient) askServer(t *testing.T, h http.HandlerFunc) {
 	p.Credentials.Server.URL, p.Credentials.Server.TokenFile = srv.URL, filepath.Join(p.root, "token")
 }
 
+// openRecord opens the record until what it returns is called.
+func (p *patient) openRecord(t *testing.T) (done func()) {
+	t.Helper()
+	store, err := jobs.Open(storePath(p.StateDir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestDoctorChecks(t *testing.T) {
 	remove := func(name string) func(*testing.T, *patient) {
 		return func(t *testing.T, p *patient) {
@@ -88,6 +103,10 @@ func TestDoctorChecks(t *testing.T) {
 			}
 		}, bad, "chmod o-w"},
 		{"space", "disk", nil, "", "are free"},
+		{"no record", "record", nil, good, "none yet"},
+		{"record", "record", func(t *testing.T, p *patient) { p.openRecord(t)() }, good, "opens"},
+		{"record in use", "record", func(t *testing.T, p *patient) { t.Cleanup(p.openRecord(t)) }, good, "in use"},
+		{"no record at all", "record", func(t *testing.T, p *patient) { p.file(t, "state/jobs.db", "x") }, bad, "restore"},
 		{"release", "release", func(t *testing.T, p *patient) {
 			dir, _ := demoRelease(t)
 			p.ImagesDir, p.simulate = dir, 1
@@ -190,8 +209,8 @@ func TestDoctorVerdict(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := examine(t.Context(), &out, p)
-	if err == nil || !strings.Contains(err.Error(), "2 of 12 checks") {
-		t.Errorf("got %v, want 2 of 12 checks", err)
+	if err == nil || !strings.Contains(err.Error(), "2 of 13 checks") {
+		t.Errorf("got %v, want 2 of 13 checks", err)
 	}
 	if strings.Contains(out.String(), saltOfTest) {
 		t.Error("the salt is shown")
