@@ -61,7 +61,7 @@ func (b books) fill(f Filling) error {
 	r, key := f.Result, startKey("", f.Start, id)
 	a := Attempt{
 		ID: id, Slot: f.Slot, Path: "1-1." + f.Slot, Unit: u.ID, Chip: u.Chip, Release: f.Release, ReleaseDigest: digest, Tool: "v0.1.0",
-		Start: f.Start, End: r.End, Outcome: r.Outcome, Verdict: u.decide(), Verified: r.Verified, Written: r.Written,
+		Start: f.Start, End: r.End, Outcome: r.Outcome, Verdict: u.decide(f.Start), Verified: r.Verified, Written: r.Written,
 		BootChecked: r.BootChecked, Failure: r.Failure, Credential: r.Credential,
 	}
 	if !a.Verdict.Grants() {

@@ -43,7 +43,7 @@ func TestReworkExpires(t *testing.T) {
 			t.Errorf("when it expires it is %s", got)
 		}
 		run(t, s, unitA, jobs.AlreadyPassed, refused())
-		if u := unitOf(t, s, unitA); !u.Passed || u.Rework != nil {
+		if u := unitOf(t, s, unitA); !u.Passed || u.Rework.State(time.Now()) != jobs.ReworkExpired {
 			t.Errorf("unit %+v, want it passed and nothing armed", u)
 		}
 

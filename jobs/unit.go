@@ -74,13 +74,14 @@ type Decision struct {
 	Other   Attempt // for Busy: the attempt that has the unit
 }
 
-func (u *Unit) decide() Verdict {
+func (u *Unit) decide(now time.Time) Verdict {
+	armed := u.Rework != nil && u.Rework.State(now) == ReworkArmed
 	switch {
 	case u.Open != 0:
 		return Busy
-	case u.Rework != nil && u.Firmware && !u.Rework.Reflash:
+	case armed && u.Firmware && !u.Rework.Reflash:
 		return ReworkNVS
-	case u.Rework != nil:
+	case armed:
 		return ReworkAll
 	case u.Passed:
 		return AlreadyPassed

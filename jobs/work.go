@@ -98,10 +98,7 @@ func (b books) identify(id uint64, unit, chip string, now time.Time) (Decision, 
 		return Decision{}, fmt.Errorf("%w: %s, not %s", ErrOtherUnit, a.Unit, unit)
 	}
 	if a.Unit == "" {
-		if u.Rework != nil && u.Rework.State(now) != ReworkArmed {
-			u.Rework = nil // it has expired
-		}
-		a.Unit, a.Chip, a.Verdict = unit, chip, u.decide()
+		a.Unit, a.Chip, a.Verdict = unit, chip, u.decide(now)
 		u.Chip = chip
 		if a.Verdict == ReworkNVS || a.Verdict == ReworkAll {
 			a.Rework = u.Rework

@@ -101,14 +101,25 @@ func openStore(stateDir string, log *slog.Logger) (*jobs.Store, error) {
 	if err != nil {
 		return nil, storeError(stateDir, err)
 	}
+	if newest, err := newestStart(store); err == nil && time.Now().Add(clockError).Before(newest) {
+		log.Warn("the clock is behind the record: what is recorded now will be sorted before what was recorded last", "newest", newest)
+	}
 	aborted, err := store.Recover(time.Now())
 	if err != nil {
-		return nil, errors.Join(err, store.Close())
+		return nil, diskError(errors.Join(err, store.Close()))
 	}
 	for _, a := range aborted {
 		log.Warn("an attempt was cut off when flashd last ended", "attempt", a.ID, "slot", a.Slot, "unit", a.Unit)
 	}
 	return store, nil
+}
+
+// newestStart is when the latest attempt in the record was begun; zero if there is none.
+func newestStart(store *jobs.Store) (time.Time, error) {
+	for a, err := range store.Attempts(jobs.Filter{Limit: 1}) {
+		return a.Start, err
+	}
+	return time.Time{}, nil
 }
 
 func (l *line) close() {

@@ -28,7 +28,7 @@ func newApp() *cli.App {
 		EnableBashCompletion: true,
 		// What is set or goes wrong may have commas in it.
 		DisableSliceFlagSeparator: true,
-		ErrWriter:            os.Stderr,
+		ErrWriter:                 os.Stderr,
 		// report prints errors and chooses the exit code, not the library.
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usageError,

@@ -82,7 +82,16 @@ func (u upkeep) once(ctx context.Context) {
 	if u.keep == (config.Span{}) {
 		return
 	}
-	filled, err := u.archive(ctx, startOfDay(u.keep.Before(time.Now())))
+	before := startOfDay(u.keep.Before(time.Now()))
+	switch newest, err := newestStart(u.store); {
+	case err != nil:
+		u.log.Error("the record cannot be read", "err", err)
+		return
+	case newest.Before(before):
+		u.log.Warn("all of the record is old enough to be archived; it stays, since the clock may be wrong", "newest", newest)
+		return
+	}
+	filled, err := u.archive(ctx, before)
 	if err != nil && ctx.Err() == nil {
 		u.log.Error("old attempts cannot be archived; they stay in the record", "err", err)
 	}

@@ -155,3 +155,42 @@ func TestArchiveIntoFolder(t *testing.T) {
 		t.Errorf("%d attempts, want 3", n)
 	}
 }
+
+// A clock that is years ahead, or a line that has long been still, has the whole
+// record look old.
+func TestUpkeepLeavesARecordThatIsAllOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u, log := newUpkeep(t, 5)
+		time.Sleep(365 * 24 * time.Hour)
+		u.once(t.Context())
+		if n := countAttempts(t, u.store); n != 5 || !strings.Contains(log.String(), "the clock may be wrong") {
+			t.Errorf("%d attempts are left, want 5; log: %s", n, log)
+		}
+	})
+}
+
+func TestClockBehindTheRecordIsTold(t *testing.T) {
+	for name, ahead := range map[string]time.Duration{"right": 0, "behind": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			store := openStoreOf(t, dir)
+			if _, err := store.Begin(jobs.Attempt{Slot: "1", Start: time.Now().Add(ahead)}); err != nil {
+				t.Fatal(err)
+			}
+			if err := store.Close(); err != nil {
+				t.Fatal(err)
+			}
+			var log bytes.Buffer
+			store, err := openStore(dir, slog.New(slog.NewTextHandler(&log, nil)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if told := strings.Contains(log.String(), "the clock is behind the record"); told != (ahead > 0) {
+				t.Errorf("log: %s", &log)
+			}
+			if err := store.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -21,6 +21,7 @@ type attempt struct {
 	*Station
 	slot   *slot
 	port   hotplug.Device
+	began  time.Time
 	record jobs.Attempt
 	log    *slog.Logger
 
@@ -89,8 +90,9 @@ func (a *attempt) open(ctx context.Context) bool {
 				return err
 			}
 		}
+		a.began = time.Now()
 		a.record, err = a.Store.Begin(jobs.Attempt{
-			Slot: a.slot.Name, Path: a.slot.Path, Start: time.Now(),
+			Slot: a.slot.Name, Path: a.slot.Path, Start: a.began,
 			Release: a.Release.Name, ReleaseDigest: a.Release.Digest, Tool: a.Version,
 			Current: phases[0].name,
 		})
@@ -248,7 +250,7 @@ func (a *attempt) judge(ctx context.Context, err error) (jobs.Outcome, *jobs.Fai
 
 // close makes the outcome durable and shows it.
 func (a *attempt) close(ctx context.Context) (finished bool) {
-	a.result.End = time.Now()
+	a.result.End = a.began.Add(time.Since(a.began)) // also if the clock was set meanwhile
 	a.result.BootCheckOff = !a.BootCheck.Enabled || a.result.BootCheckOff
 	var record jobs.Attempt
 	err := a.insist(ctx, func() (err error) {
