@@ -97,9 +97,6 @@ func (r response) split(stub bool) (data []byte, status uint16, ok bool) {
 // byte of a success is stale.
 func failed(status uint16) bool { return status>>8 != 0 }
 
-// invalidMessage is the ROM's status for a command that it does not know.
-const invalidMessage = 0x0105
-
 // command sends one command and waits for its response, at most timeout.
 func (d *Device) command(ctx context.Context, op Opcode, data []byte, sum uint32, timeout time.Duration) (response, []byte, error) {
 	return d.exchange(ctx, op, request(op, sum, data), timeout)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/md5" //nolint:gosec // the only digest that the loaders can compute
-	"errors"
 	"fmt"
 )
 
@@ -70,27 +69,20 @@ func (p *Packed) parts(marked []bool) ([]*Packed, error) {
 }
 
 // WriteChanges writes into a flash that is believed to hold an older p the
-// parts that p.Changes found, and verifies all of p. Where the flash holds
-// something else after all, p is written whole and verified then. progress may
-// be nil.
+// parts that p.Changes found. Where a look at one sector shows that it holds
+// something else, p is written whole. It does not verify: where Verify then finds
+// a Mismatch the flash may have held something else all the same, and p is to be
+// written whole. progress may be nil.
 func (d *Device) WriteChanges(ctx context.Context, p *Packed, changes []*Packed, progress Progress) error {
 	held, err := d.holdsUnchanged(ctx, p, changes)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case held:
+		return d.writeParts(ctx, p.Size, changes, progress)
 	}
-	if held {
-		if err := d.writeParts(ctx, p.Size, changes, progress); err != nil {
-			return err
-		}
-		if err := d.Verify(ctx, p); !errors.Is(err, Mismatch) && !errors.Is(err, Blank) {
-			return err
-		}
-	}
-	d.logf("the flash did not hold the %s that it was believed to; writing it whole", p.Name)
-	if err := d.WriteFlash(ctx, p, progress); err != nil {
-		return err
-	}
-	return d.Verify(ctx, p)
+	d.logf("the flash does not hold the %s that it was believed to; writing it whole", p.Name)
+	return d.WriteFlash(ctx, p, progress)
 }
 
 // holdsUnchanged looks at one sector that is to stay as it is. A flash that is

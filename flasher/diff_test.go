@@ -75,12 +75,13 @@ func TestWriteChanges(t *testing.T) {
 	for name, tc := range map[string]struct {
 		held    []byte
 		written int
+		verify  error
 	}{
-		"as believed":      {old, 2 * sector},
-		"another, a bit":   {edited(old, 100_000), 2*sector + len(newer)}, // found out by the digest of it all
-		"another, at once": {edited(old, 10), len(newer)},
-		"nothing":          {nil, len(newer)},
-		"new already":      {newer, 2 * sector},
+		"as believed":      {old, 2 * sector, nil},
+		"another, a bit":   {edited(old, 100_000), 2 * sector, flasher.Mismatch},
+		"another, at once": {edited(old, 10), len(newer), nil},
+		"nothing":          {nil, len(newer), nil},
+		"new already":      {newer, 2 * sector, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -106,7 +107,10 @@ func TestWriteChanges(t *testing.T) {
 				if d.Written() != int64(tc.written) {
 					t.Errorf("%d bytes are said to be written, want %d", d.Written(), tc.written)
 				}
-				if !bytes.Equal(chip.Flash().Bytes()[0x10000:][:len(newer)], newer) {
+				if err := d.Verify(t.Context(), p); !errors.Is(err, tc.verify) {
+					t.Errorf("Verify: %v, want %v", err, tc.verify)
+				}
+				if tc.verify == nil && !bytes.Equal(chip.Flash().Bytes()[0x10000:][:len(newer)], newer) {
 					t.Error("the flash holds something else")
 				}
 				if sent := chip.Stats().In - before; name == "as believed" && sent > 3*flasher.SectorSize {

@@ -32,10 +32,9 @@
 //
 // Then any number of writes: WriteFlash for a whole segment, UpdateFlash for
 // one of which most stays, WriteChanges for a release of which an older one is
-// known to be there. WriteFlash and UpdateFlash do not verify: Verify does,
-// by a digest that the chip computes of what its flash holds. A write that was
-// not verified may not be there, since the stub acknowledges what it has not
-// written yet. Holds tells whether a segment needs writing at all.
+// known to be there. None of them verifies: Verify does, by a digest that the
+// chip computes of what its flash holds. Verify everything after the last write.
+// Holds tells whether a segment needs writing at all.
 //
 // After Reboot the Device takes no commands; Line reads what the application
 // prints.
@@ -71,6 +70,33 @@
 // Options.UnverifiedFlash says to write it all the same. Whether an image is
 // for the chip is for the caller to ask: see ParseImage, Image.Chip and
 // CheckRevision. Images are written as they are; only PatchImage changes one.
+//
+// # Lines without checksums
+//
+// USB checks what it carries; a UART does not, whether it is behind a bridge or a
+// network. The protocol checks the data of a block by eight bits of exclusive or,
+// and what the stub reads by an MD5. A bit that flips anywhere else, this package
+// has to find out:
+//
+//   - Who the chip is and how it is protected, it is asked twice; the sizes by which
+//     it erases, it is told twice.
+//   - A BEGIN with another offset has the chip erase and write there. The segment
+//     is then missing where it belongs, so Verify ends with a Mismatch; what was
+//     hit instead shows in the Verify of that. Hence everything that matters is
+//     to be verified after the last write, and what must not be touched compared
+//     with a FlashMD5 from before.
+//   - A BEGIN with another size has it erase more than what is written. The stub
+//     tells at the end of the write, which is then Astray.
+//   - A digest of another region is no digest that agrees, so that Verify fails;
+//     it asks once more before it says so. Holds may be wrong where flash is
+//     blank or holds the same twice; Verify is not.
+//   - What ReadFlash has read, a digest of the chip has to confirm.
+//
+// Unnoticed remains what hits flash that nobody verifies: a sector that a stray
+// BEGIN erased, although the write that it began is found out; a ROM loader's
+// BEGIN with a larger size; and damage to a block that leaves its checksum right
+// and inflates, in a ROM, to more than was announced. None of it can happen over
+// USB.
 //
 // # Many units at once
 //

@@ -26,6 +26,7 @@ const (
 	TooLarge      Kind = "too_large"       // does not fit the flash or the partition
 	Mismatch      Kind = "mismatch"        // the flash does not hold what was written
 	Blank         Kind = "blank"           // the flash holds nothing (all FF) where data was written
+	Astray        Kind = "astray"          // the chip began another write than it was told to, and may have erased something else
 	Detached      Kind = "detached"        // the port is gone
 	Unsupported   Kind = "unsupported"     // this loader cannot do that
 	Secured       Kind = "secured"         // flash encryption or secure boot is on
@@ -36,7 +37,7 @@ const (
 // Kinds is the list of all kinds.
 var Kinds = []Kind{
 	NoSync, WrongBootMode, Timeout, BadFrame, Rejected, WrongChip, WrongRevision, UnknownChip, WrongUnit, BadMAC,
-	BadFlash, BadImage, TooLarge, Mismatch, Blank, Detached, Unsupported, Secured, Unverifiable, IO,
+	BadFlash, BadImage, TooLarge, Mismatch, Blank, Astray, Detached, Unsupported, Secured, Unverifiable, IO,
 }
 
 func (k Kind) Error() string { return string(k) }

@@ -69,7 +69,14 @@ func (d *Device) attachFlash(ctx context.Context) error {
 	if size == 0 {
 		return &Error{Kind: BadFlash, Err: fmt.Errorf("the flash chip says that it is %q, which is no flash chip: it is missing, damaged or badly soldered", d.flash)}
 	}
-	return d.simple(ctx, SPISetParams, defaultTimeout, 0, uint32(size), BlockSize, SectorSize, flashPage, 0xFFFF)
+	params := []uint32{0, uint32(size), BlockSize, SectorSize, flashPage, 0xFFFF}
+	if d.unguarded() {
+		// Said twice, since the loader erases by them: the second time overrides.
+		if err := d.simple(ctx, SPISetParams, defaultTimeout, params...); err != nil {
+			return err
+		}
+	}
+	return d.simple(ctx, SPISetParams, defaultTimeout, params...)
 }
 
 // attachPins has a ROM connect the flash chip. The stub has done so when it

@@ -22,9 +22,9 @@ func (d *Device) Identify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.opts.Wiring == UART {
-		// Answers have no checksum: a bit that flips on the way would make it
-		// another unit, or one without protections. USB checks what it carries.
+	if d.unguarded() {
+		// A bit that flips on the way would make it another unit, or one without
+		// protections.
 		again, err := d.askIdentity(ctx)
 		switch {
 		case err != nil:

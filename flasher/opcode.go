@@ -80,16 +80,24 @@ var romReasons = map[uint8]string{
 	0x66: "flash write error",
 }
 
+// invalidMessage is the ROM's status for a command that it does not know; the
+// others are the stub's.
+const (
+	invalidMessage = 0x0105
+	badDataLength  = 0xC000
+	badChecksum    = 0xC100
+)
+
 var stubReasons = map[uint16]string{
-	0xC000: "bad data length",
-	0xC100: "bad checksum",
-	0xC200: "bad block size",
-	0xC300: "invalid command",
-	0xC400: "flash operation failed",
-	0xC500: "flash unlock failed",
-	0xC600: "not in flash mode",
-	0xC700: "inflate error",
-	0xC800: "not enough data",
-	0xC900: "too much data",
-	0xFF00: "not implemented",
+	badDataLength: "bad data length",
+	badChecksum:   "bad checksum",
+	0xC200:        "bad block size",
+	0xC300:        "invalid command",
+	0xC400:        "flash operation failed",
+	0xC500:        "flash unlock failed",
+	0xC600:        "not in flash mode",
+	0xC700:        "inflate error",
+	0xC800:        "not enough data",
+	0xC900:        "too much data",
+	0xFF00:        "not implemented",
 }

@@ -118,13 +118,15 @@ func (p *Packed) blocks(f framing) []block {
 	return p.frames[f]
 }
 
-// cutPlain cuts uncompressed data; the last block is filled up, as FLASH_DATA
-// wants whole blocks.
+// cutPlain cuts uncompressed data; the last block is filled up for ROMs, which
+// want whole ones.
 func (p *Packed) cutPlain(size int) []block {
 	var out []block
 	for seq, part := range enumerate(p.data, size) {
 		inflated := len(part)
-		part = append(slices.Clip(part), bytes.Repeat([]byte{0xFF}, size-len(part))...)
+		if size != stubBlock {
+			part = append(slices.Clip(part), bytes.Repeat([]byte{0xFF}, size-len(part))...)
+		}
 		out = append(out, block{dataFrame(FlashData, seq, part), inflated})
 	}
 	return out

@@ -39,6 +39,10 @@ const (
 	USBOTG
 )
 
+// unguarded reports whether bits can flip unnoticed between host and chip: see
+// "Lines without checksums".
+func (d *Device) unguarded() bool { return d.opts.Wiring == UART }
+
 // WiringOf returns the wiring of a USB serial device.
 func WiringOf(vid, pid uint16) Wiring {
 	const espressif = 0x303A

@@ -18,7 +18,8 @@ const (
 )
 
 // ReadFlash reads size bytes of flash from offset: fast with the stub, 64
-// bytes at a time with a ROM. progress may be nil.
+// bytes at a time with a ROM. On a line without checksums the chip's digest has
+// to confirm them. progress may be nil.
 func (d *Device) ReadFlash(ctx context.Context, offset uint32, size int, progress Progress) ([]byte, error) {
 	op := fmt.Sprintf("read %d bytes at %#x", size, offset)
 	if size < 0 || int(offset)+size > d.flashSize() {
@@ -32,7 +33,23 @@ func (d *Device) ReadFlash(ctx context.Context, offset uint32, size int, progres
 		read = d.readFast
 	}
 	data, err := read(ctx, offset, size, progress)
-	return data, opError(op, err)
+	if err == nil && d.unguarded() {
+		err = d.confirm(ctx, offset, data)
+	}
+	if err != nil {
+		return nil, opError(op, err)
+	}
+	return data, nil
+}
+
+// confirm makes sure that data is what the flash holds at offset, and not what it
+// holds elsewhere.
+func (d *Device) confirm(ctx context.Context, offset uint32, data []byte) error {
+	sum, err := d.FlashMD5(ctx, offset, len(data))
+	if err == nil && sum != md5.Sum(data) { //nolint:gosec // see above
+		err = fmt.Errorf("%w: the flash has another digest there than what was read", BadFrame)
+	}
+	return err
 }
 
 func (d *Device) readSlow(ctx context.Context, offset uint32, size int, progress Progress) ([]byte, error) {

@@ -38,6 +38,9 @@ func (d *Device) Holds(ctx context.Context, p *Packed) (bool, error) {
 func (d *Device) Verify(ctx context.Context, p *Packed) error {
 	op := fmt.Sprintf("verify %s at %#x", p.Name, p.Offset)
 	sum, err := d.FlashMD5(ctx, p.Offset, p.Size)
+	if err == nil && sum != p.MD5 && d.unguarded() {
+		sum, err = d.FlashMD5(ctx, p.Offset, p.Size) // the line may have spoilt the question, or the answer
+	}
 	switch {
 	case err != nil:
 		return opError(op, err)

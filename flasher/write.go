@@ -86,7 +86,7 @@ func lineFault(err error) bool {
 		return true
 	case Rejected:
 		switch e.Code {
-		case 0x0105, 0x0107, 0xC000, 0xC100, 0xC300, // a damaged frame
+		case invalidMessage, 0x0107, badDataLength, badChecksum, 0xC300, // a damaged frame
 			0x010B, 0x010C, 0xC700, 0xC800, 0xC900: // a stream with a hole in it
 			return true
 		}
@@ -116,9 +116,27 @@ func (d *Device) writeOnce(ctx context.Context, p *Packed, progress Progress) er
 			progress(done, p.Size)
 		}
 	}
-	// No END: a ROM would leave the loader, and the stub's next command is
-	// answered only when the last block is in the flash.
-	return nil
+	return d.endWrite(ctx, f, blockTimeout(before))
+}
+
+// endWrite has the stub say that it has written as much as was announced, once
+// the last block is in the flash. That is how a BEGIN shows that was damaged on
+// its way: see "Lines without checksums". A ROM would leave the loader.
+func (d *Device) endWrite(ctx context.Context, f framing, timeout time.Duration) error {
+	if !d.stub {
+		return nil
+	}
+	op := FlashEnd
+	if f.deflated {
+		op = FlashDeflEnd
+	}
+	const stay = 1
+	err := d.simple(ctx, op, timeout, stay)
+	var e *Error
+	if errors.As(err, &e) && e.Code == badDataLength {
+		return &Error{Cmd: op, Kind: Astray, Code: e.Code, Err: errors.New("the stub began to write more, or less, than it was told to")}
+	}
+	return err
 }
 
 // blockTimeout allows for erasing and programming: up to a block more than
@@ -177,7 +195,7 @@ func (d *Device) sendBlock(ctx context.Context, op Opcode, b block, timeout time
 		var e *Error
 		// The stub has dropped a block that arrived damaged and expects it
 		// again. A ROM has counted it, and only a new BEGIN helps.
-		damaged := errors.As(err, &e) && (e.Code == 0xC000 || e.Code == 0xC100)
+		damaged := errors.As(err, &e) && (e.Code == badDataLength || e.Code == badChecksum)
 		if !damaged || attempt == blockAttempts {
 			return err
 		}

@@ -32,8 +32,11 @@ type attempt struct {
 	errand   *errand                // fetches the unit's credentials
 	asked    bool                   // they are wanted
 	table    flasher.PartitionTable // of a unit whose firmware stays
-	watched  []watched              // what of that has to stay
-	held     *firmware.Held         // what is in its NVS; nil: nothing that can be kept
+	watched  []watched              // what of that has to stay; nil: not looked at yet
+	updated  bool                   // its firmware has updated itself
+	strayed  bool                   // a write to its NVS did not arrive
+	before   heldBytes              // what was in its NVS before the first write to it
+	held     *firmware.Held         // what of that can be kept; nil: nothing
 	own      []*flasher.Packed      // what only this unit gets, packed
 	helpers  sync.WaitGroup
 
@@ -141,17 +144,18 @@ func (a *attempt) hangUp() {
 }
 
 // provision runs the phases, again from the start where the policy says that
-// it may help.
+// it may help. A unit that did not hold what it was believed to has one try more.
 func (a *attempt) provision(ctx context.Context) error {
 	for a.try = 1; ; a.try++ {
 		err := a.runPhases(ctx)
 		if errors.Is(err, flasher.IO) && a.departs(ctx) {
 			return &phaseError{phaseOf(err), flasher.Detached}
 		}
-		if err == nil || ctx.Err() != nil || a.try > a.Retries || !ruleFor(err).retry {
+		if err == nil || ctx.Err() != nil || a.try > a.Retries && !a.believes() || !ruleFor(err).retry {
 			return err
 		}
 		a.log.Warn("trying the unit again", "err", err)
+		a.strayed = a.strayed || isAstray(err)
 		a.hangUp()
 	}
 }

@@ -3,6 +3,7 @@ package station
 import (
 	"bytes"
 	"context"
+	"crypto/md5" //nolint:gosec // the only digest that the chips can compute
 	"fmt"
 
 	"hoptech.co.nz/flashd/flasher"
@@ -10,25 +11,27 @@ import (
 	"hoptech.co.nz/flashd/nvsgen"
 )
 
+// heldBytes are a unit's NVS partition, and its keys partition where it has one.
+type heldBytes struct{ nvs, keys []byte }
+
 // readNVS reads what the unit holds in its NVS partition, and finds out whether it
-// needs credentials. What cannot be read is lost: NVS is then made anew.
+// needs credentials. What cannot be read is lost: NVS is then made anew. At a second
+// try what counts is how the unit was before the first.
 func (a *attempt) readNVS(ctx context.Context) error {
 	if a.keepsFirmware() {
 		if err := a.watchFirmware(ctx); err != nil {
 			return err
 		}
 	}
-	nvs, err := a.readPartition(ctx, a.Release.NVS)
-	if err != nil {
-		return err
-	}
-	var keys []byte
-	if k := a.Release.NVSKeys; k != nil {
-		if keys, err = a.dev.ReadFlash(ctx, k.Offset, nvsgen.KeysSize, nil); err != nil {
+	if a.before.nvs == nil {
+		before, err := a.readHeld(ctx)
+		if err != nil {
 			return err
 		}
+		a.before = before
 	}
-	a.held, err = a.Release.ReadHeld(nvs, keys)
+	var err error
+	a.held, err = a.Release.ReadHeld(a.before.nvs, a.before.keys)
 	if err != nil {
 		a.note(fmt.Sprintf("Nothing in the unit's NVS partition could be kept, so it was made anew: %v.", err))
 	} else if damage := a.held.Damage(); damage != "" {
@@ -40,29 +43,50 @@ func (a *attempt) readNVS(ctx context.Context) error {
 	return nil
 }
 
+func (a *attempt) readHeld(ctx context.Context) (h heldBytes, err error) {
+	if h.nvs, err = a.readPartition(ctx, a.Release.NVS); err != nil {
+		return heldBytes{}, err
+	}
+	if k := a.Release.NVSKeys; k != nil {
+		h.keys, err = a.dev.ReadFlash(ctx, k.Offset, nvsgen.KeysSize, nil)
+	}
+	return h, err
+}
+
 // readPartition reads a partition, but for the sectors that are blank: the chip
-// says so sooner.
+// says so sooner, and has to confirm with a digest of it all that these were meant.
 func (a *attempt) readPartition(ctx context.Context, p firmware.Partition) ([]byte, error) {
 	data := bytes.Repeat([]byte{0xFF}, p.Size)
-	blank, err := flasher.Pack(p.Label, p.Offset, data[:flasher.SectorSize])
-	if err != nil {
-		return nil, err
+	blank := md5.Sum(data[:flasher.SectorSize]) //nolint:gosec // see above
+	from, blanks := 0, false                    // where the sectors that are not blank begin
+	for at := 0; at <= p.Size; at += flasher.SectorSize {
+		if at < p.Size {
+			sum, err := a.dev.FlashMD5(ctx, p.Offset+uint32(at), flasher.SectorSize)
+			if err != nil {
+				return nil, err
+			}
+			if sum != blank {
+				continue
+			}
+			blanks = true
+		}
+		if from < at {
+			used, err := a.dev.ReadFlash(ctx, p.Offset+uint32(from), at-from, nil)
+			if err != nil {
+				return nil, err
+			}
+			copy(data[from:], used)
+		}
+		from = at + flasher.SectorSize
 	}
-	for at := 0; at < p.Size; at += flasher.SectorSize {
-		sum, err := a.dev.FlashMD5(ctx, p.Offset+uint32(at), flasher.SectorSize)
-		if err != nil {
-			return nil, err
-		}
-		if sum == blank.MD5 {
-			continue
-		}
-		sector, err := a.dev.ReadFlash(ctx, p.Offset+uint32(at), flasher.SectorSize, nil)
-		if err != nil {
-			return nil, err
-		}
-		copy(data[at:], sector)
+	if !blanks {
+		return data, nil
 	}
-	return data, nil
+	sum, err := a.dev.FlashMD5(ctx, p.Offset, p.Size)
+	if err == nil && sum != md5.Sum(data) { //nolint:gosec // see above
+		err = &fault{string(flasher.BadFrame), fmt.Errorf("what was read of %s has another digest than the flash", p.Label)}
+	}
+	return data, err
 }
 
 // renewal is what the rework asks for.

@@ -193,16 +193,28 @@ func (a *attempt) renew(ctx context.Context) error {
 	if err := a.confirmOwner(ctx, renewed.Keys); err != nil {
 		return err
 	}
-	return a.writePages(ctx, renewed.Writes)
+	if err := a.writePages(ctx, renewed.Writes); err != nil || a.try == 1 {
+		return err
+	}
+	// The write that did not arrive may have hit another page.
+	return a.dev.UpdateFlash(ctx, a.own[len(a.own)-1], nil)
 }
 
 // writePages writes pages of the NVS partition one after the other: each has to be
-// there before the next may take the place of what it is a copy of.
+// there before the next may take the place of what it is a copy of. Those that are
+// there since an earlier try may be the only copy by now.
 func (a *attempt) writePages(ctx context.Context, pages []nvsgen.PageWrite) error {
 	for _, w := range pages {
 		page, err := flasher.Pack(a.Release.NVS.Label, a.Release.NVS.Offset+uint32(w.Page*nvsgen.PageSize), w.Data)
 		if err != nil {
 			return err
+		}
+		if a.try > 1 {
+			if held, err := a.dev.Holds(ctx, page); err != nil {
+				return err
+			} else if held {
+				continue
+			}
 		}
 		if err := a.dev.WriteFlash(ctx, page, nil); err != nil {
 			return err
@@ -224,4 +236,10 @@ func packOwn(r *firmware.Release, own firmware.Personal) ([]*flasher.Packed, err
 	return []*flasher.Packed{keys, nvs}, err
 }
 
-func (a *attempt) verifyNVS(ctx context.Context) error { return a.verifyAll(ctx, a.own) }
+func (a *attempt) verifyNVS(ctx context.Context) error {
+	err := a.verifyAll(ctx, a.own)
+	if err == nil {
+		a.before = heldBytes{} // what counts is what is there now
+	}
+	return err
+}

@@ -135,6 +135,7 @@ var rules = []rule{
 	{kind: string(flasher.Timeout), phase: "write", outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "The chip stopped answering while its flash was written.", hint: hintReseat},
 	{kind: string(flasher.Timeout), phase: "connect", outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "The slot's port hangs.", hint: hintPower},
 	{kind: string(flasher.Timeout), outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "The chip stopped answering.", hint: hintReseat},
+	{kind: string(flasher.Astray), outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "What the chip is told is garbled.", hint: hintReseat},
 	{kind: string(flasher.BadFrame), outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "What the chip says is garbled.", hint: hintReseat},
 	{kind: string(flasher.IO), phase: "connect", reset: true, outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "The slot's port hangs, and resetting it did not help.", hint: hintPower},
 	{kind: string(flasher.IO), outcome: jobs.Error, blame: jobs.BlameRig, retry: true, hint: hintReseat},

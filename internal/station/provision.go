@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"hoptech.co.nz/flashd/flasher"
@@ -23,7 +22,9 @@ type phase struct {
 	run   func(*attempt, context.Context) error
 }
 
-// phases is the path of one unit.
+// phases is the path of one unit. All that verifies comes behind the last write: on
+// a line without checksums a write can hit what was verified before (package
+// flasher, "Lines without checksums").
 var phases = []phase{
 	{name: "connect", limit: 30 * time.Second, share: 4, blind: true, run: (*attempt).connect},
 	{name: "identify", limit: 10 * time.Second, share: 1, blind: true, run: (*attempt).identify},
@@ -31,9 +32,9 @@ var phases = []phase{
 	{name: "attach", limit: 20 * time.Second, share: 4, blind: true, run: (*attempt).attach},
 	{name: "read_nvs", limit: 2 * time.Minute, share: 2, when: (*attempt).keepsNVS, run: (*attempt).readNVS},
 	{name: "write", limit: 10 * time.Minute, share: 58, when: (*attempt).writesFirmware, turn: true, blind: true, run: (*attempt).write},
-	{name: "verify", limit: 2 * time.Minute, share: 12, when: (*attempt).writesFirmware, run: (*attempt).verify},
 	{name: "credentials", share: 1, run: (*attempt).credentials},
 	{name: "personalize", limit: time.Minute, share: 4, run: (*attempt).personalize},
+	{name: "verify", limit: 2 * time.Minute, share: 12, when: (*attempt).writesFirmware, run: (*attempt).verify},
 	{name: "verify_nvs", limit: 30 * time.Second, share: 2, run: (*attempt).verifyNVS},
 	{name: "verify_firmware", limit: 2 * time.Minute, share: 2, when: (*attempt).keepsFirmware, run: (*attempt).verifyFirmware},
 	{name: "reboot", limit: 10 * time.Second, share: 2, blind: true, run: (*attempt).reboot},
@@ -219,12 +220,8 @@ func (a *attempt) write(ctx context.Context) error {
 
 // writeSegment writes what the unit does not hold of s.
 func (a *attempt) writeSegment(ctx context.Context, s *flasher.Packed, progress flasher.Progress) error {
-	if changes, known := a.plan.changes[s]; known && !a.blind {
-		if err := a.dev.WriteChanges(ctx, s, changes, progress); err != nil {
-			return err
-		}
-		a.verified(s) // WriteChanges has done so
-		return nil
+	if changes, known := a.plan.changes[s]; known && a.believes() {
+		return a.dev.WriteChanges(ctx, s, changes, progress)
 	}
 	held, err := a.holds(ctx, s)
 	if err != nil || held {
@@ -232,6 +229,10 @@ func (a *attempt) writeSegment(ctx context.Context, s *flasher.Packed, progress 
 	}
 	return a.dev.WriteFlash(ctx, s, progress)
 }
+
+// believes reports whether the unit is taken to hold the release before. One that
+// turned out not to is written whole at the next try.
+func (a *attempt) believes() bool { return a.plan.changes != nil && a.try == 1 && !a.blind }
 
 func (a *attempt) holds(ctx context.Context, s *flasher.Packed) (bool, error) {
 	if a.decision.Unit.Attempts <= 1 && a.try == 1 || a.blind {
@@ -245,20 +246,12 @@ func (a *attempt) verify(ctx context.Context) error { return a.verifyAll(ctx, a.
 
 func (a *attempt) verifyAll(ctx context.Context, segments []*flasher.Packed) error {
 	for _, s := range segments {
-		if slices.Contains(a.result.Verified, regionOf(s)) {
-			continue
-		}
 		if err := a.dev.Verify(ctx, s); err != nil {
 			return err
 		}
-		a.verified(s)
+		a.result.Verified = append(a.result.Verified, regionOf(s))
 	}
 	return nil
-}
-
-// verified notes that the chip has said that it holds s.
-func (a *attempt) verified(s *flasher.Packed) {
-	a.result.Verified = append(a.result.Verified, regionOf(s))
 }
 
 func regionOf(s *flasher.Packed) jobs.Region {

@@ -3,6 +3,7 @@ package station
 import (
 	"context"
 	"crypto/md5" //nolint:gosec // the only digest that the chips can compute
+	"errors"
 	"fmt"
 	"slices"
 
@@ -21,12 +22,22 @@ type watched struct {
 // watchFirmware makes the list of what a rework has to leave alone: all that the
 // attempt verified that wrote the firmware. Code has to be that of its release.
 // What the firmware may have written itself, and all of it if that release is not
-// at hand, has to be as it was before.
-func (a *attempt) watchFirmware(ctx context.Context) error {
-	a.watched = nil
+// at hand, has to be as it was before the first write.
+func (a *attempt) watchFirmware(ctx context.Context) (err error) {
+	if a.watched == nil {
+		a.watched, err = a.firmwareToWatch(ctx)
+	}
+	if a.updated {
+		a.note("The unit has updated its firmware by itself since it passed.")
+	}
+	return err
+}
+
+func (a *attempt) firmwareToWatch(ctx context.Context) (all []watched, err error) {
+	a.updated = false
 	regions, release, err := a.writtenFirmware()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, r := range regions {
 		w := watched{Region: r}
@@ -35,23 +46,22 @@ func (a *attempt) watchFirmware(ctx context.Context) error {
 		if changes := partition != nil && partition.Type != flasher.AppPartition; changes || !ours {
 			sum, err := a.dev.FlashMD5(ctx, r.Offset, r.Size)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if isOTAData(partition) && ours && sum != w.digest {
-				return a.watchUpdated(ctx, regions)
+				a.updated = true
+				return a.updatedToWatch(ctx, regions)
 			}
 			w.digest, w.of = sum, ""
 		}
-		a.watched = append(a.watched, w)
+		all = append(all, w)
 	}
-	return nil
+	return all, nil
 }
 
-// watchUpdated is watchFirmware for a unit that has updated its firmware by itself:
-// any of its applications may be the one that it runs.
-func (a *attempt) watchUpdated(ctx context.Context, regions []jobs.Region) error {
-	a.note("The unit has updated its firmware by itself since it passed.")
-	a.watched = nil
+// updatedToWatch is firmwareToWatch for a unit that has updated its firmware by
+// itself: any of its applications may be the one that it runs.
+func (a *attempt) updatedToWatch(ctx context.Context, regions []jobs.Region) (all []watched, err error) {
 	for _, p := range a.table {
 		if p.Type == flasher.AppPartition {
 			regions = slices.DeleteFunc(regions, func(r jobs.Region) bool { return r.Offset == p.Offset })
@@ -61,11 +71,11 @@ func (a *attempt) watchUpdated(ctx context.Context, regions []jobs.Region) error
 	for _, r := range regions {
 		sum, err := a.dev.FlashMD5(ctx, r.Offset, r.Size)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		a.watched = append(a.watched, watched{Region: r, digest: sum})
+		all = append(all, watched{Region: r, digest: sum})
 	}
-	return nil
+	return all, nil
 }
 
 // writtenFirmware returns what was verified when the unit's firmware was last
@@ -160,5 +170,15 @@ func (a *attempt) verifyFirmware(ctx context.Context) error {
 			return &fault{kindOtherFirmware, fmt.Errorf("the unit's %s is not what it was before the rework", w.Name)}
 		}
 	}
+	if a.strayed {
+		a.note("A write to NVS did not arrive at the first try. The firmware was not hit; nobody looked at other partitions.")
+	}
+	a.watched = nil // it may start from now on
 	return nil
+}
+
+// isAstray reports whether a write did not arrive where it should have, so that it
+// may have hit something else.
+func isAstray(err error) bool {
+	return errors.Is(err, flasher.Astray) || errors.Is(err, flasher.Mismatch) || errors.Is(err, flasher.Blank)
 }
