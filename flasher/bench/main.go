@@ -75,8 +75,9 @@ func compare() error {
 	}
 	clients = append(clients, tools...)
 
-	if err := eachScenario(ctx, release, clients, match, *best); err != nil {
+	err = eachScenario(ctx, release, clients, match, *best)
+	if ctx.Err() != nil {
 		return err
 	}
-	return manySlots(ctx, release, *slots)
+	return errors.Join(err, manySlots(ctx, release, *slots))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -9,8 +10,9 @@ import (
 )
 
 // eachScenario has every client whose name together with the scenario's
-// matches flash one unit, and prints what that took.
-func eachScenario(ctx context.Context, r *release, clients []client, match *regexp.Regexp, times int) error {
+// matches flash one unit, and prints what that took. One that fails does not keep
+// the others from their turn.
+func eachScenario(ctx context.Context, r *release, clients []client, match *regexp.Regexp, times int) (failed error) {
 	fmt.Println("| scenario | client | seconds | × bound | bytes | round trips | CPU s |")
 	fmt.Println("|---|---|--:|--:|--:|--:|--:|")
 	took := map[[2]string]float64{}
@@ -20,15 +22,20 @@ func eachScenario(ctx context.Context, r *release, clients []client, match *rege
 				continue
 			}
 			m, err := s.fastest(ctx, r, c, times)
+			if ctx.Err() != nil {
+				return errors.Join(failed, ctx.Err())
+			}
 			if err != nil {
-				return fmt.Errorf("%s: %s: %w", s.name, c.name, err)
+				fmt.Printf("| %s | %s | failed | | | | |\n", s.name, c.name)
+				failed = errors.Join(failed, fmt.Errorf("%s: %s: %w", s.name, c.name, err))
+				continue
 			}
 			fmt.Printf("| %s | %s | %.2f | %.2f | %d | %d | %.2f |\n", s.name, c.name, m.seconds, m.seconds/s.bound(r), m.bytes, m.commands, m.cpu)
 			took[[2]string{s.name, c.name}] = m.seconds
 		}
 	}
 	printRatios(clients, took)
-	return nil
+	return failed
 }
 
 // printRatios prints the time of the first client as a part of the others',
@@ -58,7 +65,7 @@ func printRatios(clients []client, took map[[2]string]float64) {
 }
 
 // manySlots has flashd flash several units at once.
-func manySlots(ctx context.Context, r *release, counts string) error {
+func manySlots(ctx context.Context, r *release, counts string) (failed error) {
 	if counts == "" {
 		return nil
 	}
@@ -70,10 +77,14 @@ func manySlots(ctx context.Context, r *release, counts string) error {
 			return fmt.Errorf("-slots: %w", err)
 		}
 		m, err := scenarios[0].runUnits(ctx, r, own("flashd"), n)
+		if ctx.Err() != nil {
+			return errors.Join(failed, ctx.Err())
+		}
 		if err != nil {
-			return fmt.Errorf("%d units: %w", n, err)
+			failed = errors.Join(failed, fmt.Errorf("%d units: %w", n, err))
+			continue
 		}
 		fmt.Printf("| %d | %.2f | %.3f | %.0f |\n", n, m.slowest, m.cpu/float64(n), m.memory)
 	}
-	return nil
+	return failed
 }
