@@ -1,21 +1,18 @@
 package nvsgen
 
-import (
-	"bytes"
-	"slices"
-)
+import "bytes"
 
 // Reopen reads a partition as [Parse] does, or with keys as [ParseEncrypted], and
 // also one on which the writes of [Partition.Writes] were cut off. Such a one has
 // a page twice, of which at least one copy is whole: what either of them holds is
 // there. The firmware would take the two for pages of their own.
 func Reopen(image []byte, keys *Keys) (*Partition, error) {
-	base, other, ok := twins(image)
+	base, other, ok := twins(image, keys)
 	if !ok {
 		return parse(image, keys)
 	}
-	p, err := Reopen(base, keys)
-	q, qerr := Reopen(other, keys)
+	p, err := parse(base, keys)
+	q, qerr := parse(other, keys)
 	switch {
 	case err != nil && qerr != nil:
 		return nil, err
@@ -38,24 +35,51 @@ func Reopen(image []byte, keys *Keys) (*Partition, error) {
 	return p, nil
 }
 
-// twins finds two pages with one number, and returns the image without the one
-// and without the other.
-func twins(image []byte) (one, other []byte, ok bool) {
+// twins finds a page and its copy, and returns the image without the one and
+// without the other. There is never more than one such pair: a page that changes
+// is written over the old copy of the one that changed before it.
+func twins(image []byte, keys *Keys) (one, other []byte, ok bool) {
 	if checkSize(image) != nil {
 		return nil, nil, false
 	}
-	var live []PageInfo
-	for _, p := range describePages(image) {
-		if p.State != Active && p.State != Full {
-			continue
+	var c *cipher
+	if keys != nil {
+		c = keys.cipher()
+	}
+	m := &mount{image: bytes.Clone(image)}
+	if m.loadPages(c) != nil {
+		return nil, nil, false
+	}
+	for i, p := range m.list {
+		for _, q := range m.list[i+1:] {
+			if p.seq == q.seq && p.state != stateFreeing && q.state != stateFreeing && copies(p, q) {
+				return without(image, q.number), without(image, p.number), true
+			}
 		}
-		i := slices.IndexFunc(live, func(o PageInfo) bool { return o.Seq == p.Seq })
-		if i >= 0 {
-			return without(image, p.Page), without(image, live[i].Page), true
-		}
-		live = append(live, p)
 	}
 	return nil, nil, false
+}
+
+// copies reports whether two pages of one number are an old and a new copy of one
+// page. A partition that went through other hands may have two that are not,
+// which the firmware reads like any others. Of a copy that a power cut left, there
+// may be nothing to read.
+func copies(a, b *flashPage) bool {
+	type id struct {
+		namespace, chunk byte
+		key              string
+	}
+	seen := map[id]bool{}
+	for _, it := range a.each(everything) {
+		seen[id{it.namespace(), it.chunk(), it.key()}] = true
+	}
+	empty := true
+	for _, it := range b.each(everything) {
+		if empty = false; seen[id{it.namespace(), it.chunk(), it.key()}] {
+			return true
+		}
+	}
+	return empty || len(seen) == 0
 }
 
 func without(image []byte, page int) []byte {

@@ -2,6 +2,7 @@ package nvsgen
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"slices"
 )
@@ -21,6 +22,8 @@ type PageWrite struct {
 // power cut at any moment loses no key but those that are being changed: a page
 // that changes is first written to a blank one. [Reopen] reads what a cut has left.
 // Where the partition has no room for that, it is packed anew, and safe is false.
+// [ErrFull] and [ErrNoFreePage] are returned where the firmware would not open it
+// after that.
 func (p *Partition) Writes() (writes []PageWrite, safe bool, err error) {
 	if p.Refused == nil && !p.unreadable {
 		if writes, err := p.change(); err == nil {
@@ -30,6 +33,9 @@ func (p *Partition) Writes() (writes []PageWrite, safe bool, err error) {
 	image, err := p.Image()
 	if err != nil {
 		return nil, false, err
+	}
+	if packed, err := parse(image, p.keys); err != nil || packed.Refused != nil {
+		return nil, false, cmp.Or(err, packed.Refused)
 	}
 	for i, page := range pagesOf(image) {
 		if !bytes.Equal(page, pageAt(p.flash, i)) {

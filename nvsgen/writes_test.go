@@ -304,6 +304,19 @@ func TestPartition_Writes_noBlankPage(t *testing.T) {
 		t.Fatalf("safe %t, error %v", safe, err)
 	}
 	checkClean(t, apply(image, writes...), nil, want)
+
+	// Nor is one written that the firmware could only read.
+	var full []nvsgen.Entry
+	for i := range 300 {
+		full = append(full, nvsgen.U8("n", fmt.Sprint("k", i), 1))
+	}
+	image, err = nvsgen.Generate(full, 0x3000, &nvsgen.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := change(t, image, nil, full[:1]); err == nil {
+		t.Error("a partition is written that has no blank page")
+	}
 }
 
 func FuzzWrites(f *testing.F) {
