@@ -77,7 +77,7 @@ func (h *Held) Needs(deviceID string, n Renewal) bool {
 	}
 	t := h.release.template
 	for id := range t.personal {
-		if _, there := h.nvs.Lookup(id.namespace, id.key); !there && t.isCredential(id) {
+		if t.isCredential(id) && !h.has(id) {
 			return true
 		}
 	}
@@ -159,14 +159,22 @@ func (h *Held) Renew(v Values, n Renewal) (*Renewed, error) {
 
 // keeps reports whether a key of the template stays as it is in the unit.
 func (h *Held) keeps(e nvsgen.Entry, renewing bool, n Renewal) bool {
+	t, id := h.release.template, keyID{e.Namespace, e.Key}
+	if !n.KeepAll || !h.has(id) || id == (keyID{t.namespace, provisionedKey}) {
+		return false
+	}
+	return !renewing || !t.isCredential(id)
+}
+
+// has reports whether the unit has a key of the template as its firmware looks for
+// it: of that type, and not an empty credential.
+func (h *Held) has(id keyID) bool {
 	t := h.release.template
-	if _, there := h.nvs.Lookup(e.Namespace, e.Key); !there || !n.KeepAll {
+	v, there := h.nvs.Lookup(id.namespace, id.key)
+	if like := t.typeOf(id.namespace, id.key); !there || like != nil && v.Type() != like.Type() {
 		return false
 	}
-	if e.Namespace == t.namespace && e.Key == provisionedKey {
-		return false
-	}
-	return !renewing || !t.isCredential(keyID{e.Namespace, e.Key})
+	return v != nvsgen.Text("") || !t.isCredential(id)
 }
 
 // setting gives a value the type that its key has in the unit, or in the template.

@@ -92,6 +92,10 @@ func TestRenew(t *testing.T) {
 		"keep all, a blob for a name": {
 			[]nvsgen.Entry{nvsgen.Blob("gateway", "mqtt_user", []byte(unitID))}, firmware.Renewal{KeepAll: true}, true, credentials,
 		},
+		"keep all, an empty password": {[]nvsgen.Entry{nvsgen.String("gateway", "mqtt_pass", "")}, firmware.Renewal{KeepAll: true}, true, credentials},
+		"keep all, a number for a password": {
+			[]nvsgen.Entry{nvsgen.U32("gateway", "mqtt_pass", 0)}, firmware.Renewal{KeepAll: true}, true, credentials,
+		},
 		"settings": {nil, firmware.Renewal{KeepAll: true, Set: []firmware.Setting{
 			{Key: "region", Value: "eu"},
 			{Namespace: "wifi", Key: "channel", Value: "1"},
