@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -30,6 +32,9 @@ func checkConfig(c *cli.Context) error {
 	cfg, err := config.Load(file)
 	if err != nil {
 		return configError(err)
+	}
+	if open := openSecrets(secretFiles(cfg, "/")); len(open) > 0 {
+		return withHint(exitUsage, errors.New(strings.Join(open, "\n")), "Whoever has read it may have kept it: think of a new one.")
 	}
 	fixture := "every board in a slot of its own"
 	if n := len(cfg.Slots); n > 0 {

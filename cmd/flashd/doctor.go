@@ -51,6 +51,7 @@ var checks = []check{
 	{"release", checkReleaseLoads},
 	{"flasher stub", checkStub},
 	{"credentials", checkCredentials},
+	{"secrets", checkSecrets},
 	{"hooks", checkHooks},
 	{"clock", checkClock},
 	{"boards", checkBoards},

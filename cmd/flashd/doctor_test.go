@@ -56,6 +56,18 @@ func (p *patient) board(t *testing.T, path, tty, power string) {
 	}
 }
 
+// passSalt has systemd pass the salt to the service.
+func (p *patient) passSalt(t *testing.T, folder, file os.FileMode) {
+	t.Helper()
+	p.file(t, "etc/credstore/flashd.salt", saltOfTest)
+	for name, mode := range map[string]os.FileMode{"etc/credstore/flashd.salt": file, "etc/credstore": folder} {
+		if err := os.Chmod(filepath.Join(p.root, name), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.Credentials.Derive.SaltFile = "/run/credentials/flashd.service/salt"
+}
+
 func (p *patient) askServer(t *testing.T, h http.HandlerFunc) {
 	t.Helper()
 	srv := httptest.NewServer(h)
@@ -123,6 +135,16 @@ func TestDoctorChecks(t *testing.T) {
 		}, bad, "chmod 600"},
 		{"no salt", "credentials", remove("salt"), bad, "no such file"},
 		{"secret of the service", "credentials", func(_ *testing.T, p *patient) { p.Credentials.Derive.SaltFile = "/run/credentials/flashd.service/salt" }, doubt, "only the service can read"},
+		{"private secrets", "secrets", nil, good, "no file"},
+		{"open CSV file", "secrets", func(t *testing.T, p *patient) {
+			p.Credentials.Source, p.Credentials.CSV.File = config.FromCSV, filepath.Join(p.root, "salt")
+			if err := os.Chmod(p.Credentials.CSV.File, 0o640); err != nil {
+				t.Fatal(err)
+			}
+		}, bad, "salt holds a secret"},
+		{"open source of the service's secret", "secrets", func(t *testing.T, p *patient) { p.passSalt(t, 0o755, 0o644) }, bad, "(mode 0644): chmod 600 "},
+		{"private source", "secrets", func(t *testing.T, p *patient) { p.passSalt(t, 0o755, 0o600) }, good, "no file"},
+		{"open source in a private folder", "secrets", func(t *testing.T, p *patient) { p.passSalt(t, 0o700, 0o644) }, good, "no file"},
 		{"server", "credentials", func(t *testing.T, p *patient) { p.askServer(t, http.NotFound) }, good, "answers"},
 		{"server out of order", "credentials", func(t *testing.T, p *patient) {
 			p.askServer(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
@@ -209,8 +231,8 @@ func TestDoctorVerdict(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := examine(t.Context(), &out, p)
-	if err == nil || !strings.Contains(err.Error(), "2 of 13 checks") {
-		t.Errorf("got %v, want 2 of 13 checks", err)
+	if err == nil || !strings.Contains(err.Error(), "2 of 14 checks") {
+		t.Errorf("got %v, want 2 of 14 checks", err)
 	}
 	if strings.Contains(out.String(), saltOfTest) {
 		t.Error("the salt is shown")
