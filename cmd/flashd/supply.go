@@ -75,8 +75,12 @@ func (s settings) simulatedFixture(r *firmware.Release) (supply, error) {
 	if s.units > 0 {
 		keep = 0 // all: somebody will want to look at them
 	}
-	return simrig.New(simrig.Config{
+	rig, err := simrig.New(simrig.Config{
 		Slots: s.simulate, Dir: s.simulatedDir(), Model: model, Wiring: wiring,
 		Flash: r.FlashSize, Timing: timing, Units: s.units, Hands: hands, Keep: keep,
 	})
+	if err != nil {
+		return nil, withHint(exitFailure, err, "The simulated units are kept in the folder "+s.simulatedDir()+", which flashd has to be able to make and to write: or name another place with --state-dir.")
+	}
+	return rig, nil
 }
