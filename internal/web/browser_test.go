@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -101,26 +102,37 @@ func (b *browser) open(url string) {
 // patience is how long a page may take on a machine that has other work to do.
 const patience = 45 * time.Second
 
+// watching looks at an expression when something changes in the page, until it is
+// true. Not all that it may be about is seen to change.
+const watching = `new Promise((done) => {
+  const look = () => {
+    let ok = false;
+    try { ok = %s } catch {}
+    if (!ok) return;
+    clearInterval(timer);
+    observer.disconnect();
+    done(true);
+  };
+  const observer = new MutationObserver(look);
+  const timer = setInterval(look, 100);
+  observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+  look();
+})`
+
 // wait waits until an expression is true in the page, whatever page that is by
 // then.
 func (b *browser) wait(what, expression string) {
 	b.Helper()
-	begun := time.Now()
-	for {
-		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	for ctx.Err() == nil {
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](fmt.Sprintf(watching, expression), chromedp.EvalAwaitPromise))
 		if err == nil && ok {
-			return
-		}
-		if time.Since(begun) > patience {
-			text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
-			b.Fatalf("%s: %s is not true (%v) in\n%s", what, expression, err, text)
-		}
-		select {
-		case <-time.After(30 * time.Millisecond):
-		case <-b.Context().Done():
-			b.Fatal(b.Context().Err())
+			return // otherwise the page has gone while we looked
 		}
 	}
+	text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
+	b.Fatalf("%s: %s is not true in\n%s", what, expression, text)
 }
 
 // eval returns what an expression is in the page.
@@ -133,19 +145,33 @@ func eval[T any](b *browser, expression string) T {
 	return v
 }
 
-// screen makes the page that large, in pixels, and light or dark.
+// screen makes the page that large, in pixels of the style sheet, and light or
+// dark. It is drawn with as few real pixels as will do, unless people want to
+// look at it, and nothing moves: both take much of the processor.
 func (b *browser) screen(width, height int64, scheme string) {
 	b.Helper()
-	b.do(chromedp.EmulateViewport(width, height))
-	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
+	scale := 1.0
+	if !wanted() {
+		scale = min(1, 1280/float64(width))
+	}
+	b.do(chromedp.EmulateViewport(width, height, chromedp.EmulateScale(scale)))
+	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}}
 	if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, media); err != nil {
 		b.Fatal(err)
 	}
 }
 
-// screenshot is kept for people: go test -artifacts says where.
+// wanted reports whether screenshots are kept: go test -artifacts does so, and
+// says where.
+func wanted() bool { return flag.Lookup("test.artifacts").Value.String() == "true" }
+
 func (b *browser) screenshot(name string) {
 	b.Helper()
+	if !wanted() {
+		return
+	}
 	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	if err == nil {
 		err = os.WriteFile(filepath.Join(b.ArtifactDir(), name+".png"), png, 0o600)

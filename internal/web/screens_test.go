@@ -52,36 +52,22 @@ const look = `async (smallest) => {
   return wrong;
 }`
 
-// The board and all pages, in the hand, on a desk and on the wall.
-func testScreens(b *browser, j *jig) {
-	pages := map[string]string{
-		"":                    `document.querySelectorAll(".tile").length === 8 && document.querySelector("#units").innerText === "4"`,
-		"units":               `document.querySelector("#list tbody tr")`,
-		"units/348518000003":  `document.querySelector("#attempts li")`,
-		"attempts":            `document.querySelector("#list tbody tr")`,
-		"releases":            `document.querySelector("#releases li")`,
-		"reworks":             `document.querySelector("#note").innerText`,
-		"attempts?slot=there": `document.querySelector("#note").innerText.includes("Nothing")`,
-	}
-	for name, ready := range pages {
-		b.open(j.url("/%s", name))
-		b.wait(name, ready)
-		for _, s := range []struct {
-			width, height int64
-			scheme        string
-			smallest      int // of the text, in pixels
-		}{{360, 740, "light", 11}, {1280, 800, "dark", 13}, {3840, 2160, "light", 26}} {
-			b.screen(s.width, s.height, s.scheme)
-			b.wait("the page has settled", fmt.Sprintf(`innerWidth === %d && matchMedia("(prefers-color-scheme: %s)").matches`, s.width, s.scheme))
-			for _, wrong := range eval[[]string](b, fmt.Sprintf("(%s)(%d)", look, s.smallest)) {
-				b.Errorf("/%s at %d pixels, %s: %s", name, s.width, s.scheme, wrong)
-			}
-			if name == "" {
-				b.screenshot(fmt.Sprintf("board-%d-%s", s.width, s.scheme))
-			}
-			if name == "" && s.width >= 1280 {
-				b.wait("all tiles are on the screen", `[...document.querySelectorAll(".tile")].every((t) => t.getBoundingClientRect().bottom < innerHeight)`)
-			}
+// looksRight looks at the page that is open in the hand, on a desk and on the wall.
+func (b *browser) looksRight(page string) {
+	b.Helper()
+	for _, s := range []struct {
+		width, height int64
+		scheme        string
+		smallest      int // of the text, in pixels
+	}{{360, 740, "light", 11}, {3840, 2160, "light", 26}, {1280, 800, "dark", 13}} {
+		b.screen(s.width, s.height, s.scheme)
+		b.wait("the page has settled", fmt.Sprintf(`innerWidth === %d && matchMedia("(prefers-color-scheme: %s)").matches`, s.width, s.scheme))
+		for _, wrong := range eval[[]string](b, fmt.Sprintf("(%s)(%d)", look, s.smallest)) {
+			b.Errorf("%s at %d pixels, %s: %s", page, s.width, s.scheme, wrong)
+		}
+		b.screenshot(fmt.Sprintf("%s-%d-%s", page, s.width, s.scheme))
+		if page == "board" && s.width >= 1280 {
+			b.wait("all tiles are on the screen", `[...document.querySelectorAll(".tile")].every((t) => t.getBoundingClientRect().bottom < innerHeight)`)
 		}
 	}
 }
