@@ -99,13 +99,6 @@ func (d *Device) setPortBaud(ctx context.Context, baud int) error {
 	return err
 }
 
-// regReader reads a register.
-type regReader func(reg uint32) (uint32, error)
-
-func (d *Device) reader(ctx context.Context) regReader {
-	return func(reg uint32) (uint32, error) { return d.readReg(ctx, reg) }
-}
-
 // crystalMHz finds a chip's crystal from the divider by which its UART makes the
 // rate of the host (loader.py get_crystal_freq).
 func crystalMHz(read regReader, divider uint32) (int, error) {

@@ -14,26 +14,26 @@ type Chip struct {
 	Title   string // as people write it: "ESP32-S3"
 	ImageID uint16 // chip ID in image headers and in GET_SECURITY_INFO
 
-	// Magic is what reads at magicReg on chips whose ROM tells no chip ID.
-	Magic uint32
-
 	// BootloaderOffset is the flash offset, in bytes, that the ROM boots from.
 	BootloaderOffset uint32
 
-	// MACReg are the efuse words that hold the base MAC: the low 32 bits and
+	// magic is what reads at magicReg on chips whose ROM tells no chip ID.
+	magic uint32
+
+	// macReg are the efuse words that hold the base MAC: the low 32 bits and
 	// the word whose low 16 bits are the high ones.
-	MACReg [2]uint32
+	macReg [2]uint32
 
-	SPI SPIRegs
+	spi spiRegs
 
-	// ForceDownload, if not 0, is a register whose low bit keeps the chip in
+	// forceDownload, if not 0, is a register whose low bit keeps the chip in
 	// download mode over resets; it has to be cleared before a reboot
 	// (arduino-esp32 issue 6762).
-	ForceDownload uint32
+	forceDownload uint32
 
-	// Watchdogs of the RTC domain, which USB-Serial/JTAG does not reset and
+	// watchdogs of the RTC domain, which USB-Serial/JTAG does not reset and
 	// which would end a long session. Zero on chips without that unit.
-	Watchdogs WatchdogRegs
+	watchdogs watchdogRegs
 
 	// plainBegin: the ROM's FLASH_BEGIN has four words, without the one for
 	// encrypted writes.
@@ -63,21 +63,21 @@ type Chip struct {
 	security func(read regReader) (Security, error)
 }
 
-// SPIRegs are the addresses of the SPI1 controller's registers, by which a
+// spiRegs are the addresses of the SPI1 controller's registers, by which a
 // loader client sends commands of its own to the flash chip.
-type SPIRegs struct {
-	Cmd, Address, User, User1, User2, MISOLen, W0 uint32
+type spiRegs struct {
+	cmd, address, user, user1, user2, misoLen, w0 uint32
 
 	addressOnTop bool // an address stands in the upper bits of its register
 }
 
-// WatchdogRegs are the RTC watchdog's registers. AutoFeed is the mask in
-// SuperConfig that feeds the super watchdog by hardware.
-type WatchdogRegs struct {
-	Config0, Config1, Protect uint32
-	SuperConfig, SuperProtect uint32
-	Key, SuperKey, AutoFeed   uint32
-	CanReset                  bool // a reset by watchdog works on this chip
+// watchdogRegs are the RTC watchdog's registers. autoFeed is the mask in
+// superConfig that feeds the super watchdog by hardware.
+type watchdogRegs struct {
+	config0, config1, protect uint32
+	superConfig, superProtect uint32
+	key, superKey, autoFeed   uint32
+	canReset                  bool // a reset by watchdog works on this chip
 }
 
 // wdtKey opens the watchdogs' registers for writing (all chips).
@@ -85,28 +85,28 @@ const wdtKey = 0x50D83AA1
 
 // rtcWatchdogs are the watchdogs of S3 and C3, whose super watchdog has a key
 // of its own.
-func rtcWatchdogs(config0, protect, superConfig, superProtect uint32) WatchdogRegs {
-	return WatchdogRegs{
-		Config0: config0, Config1: config0 + 4, Protect: protect, Key: wdtKey,
-		SuperConfig: superConfig, SuperProtect: superProtect, SuperKey: 0x8F1D312A, AutoFeed: 1 << 31,
-		CanReset: true,
+func rtcWatchdogs(config0, protect, superConfig, superProtect uint32) watchdogRegs {
+	return watchdogRegs{
+		config0: config0, config1: config0 + 4, protect: protect, key: wdtKey,
+		superConfig: superConfig, superProtect: superProtect, superKey: 0x8F1D312A, autoFeed: 1 << 31,
+		canReset: true,
 	}
 }
 
 // lpWatchdogs are those of the chips with a low-power watchdog block.
-func lpWatchdogs(base, protect, superConfig uint32, canReset bool) WatchdogRegs {
-	return WatchdogRegs{
-		Config0: base, Config1: base + 4, Protect: base + protect, Key: wdtKey,
-		SuperConfig: base + superConfig, SuperProtect: base + superConfig + 4, SuperKey: wdtKey, AutoFeed: 1 << 18,
-		CanReset: canReset,
+func lpWatchdogs(base, protect, superConfig uint32, canReset bool) watchdogRegs {
+	return watchdogRegs{
+		config0: base, config1: base + 4, protect: base + protect, key: wdtKey,
+		superConfig: base + superConfig, superProtect: base + superConfig + 4, superKey: wdtKey, autoFeed: 1 << 18,
+		canReset: canReset,
 	}
 }
 
-// spiRegs is the register layout of every chip since the ESP32-S2.
-func spiRegs(base uint32) SPIRegs {
-	return SPIRegs{
-		Cmd: base, Address: base + 0x04, User: base + 0x18, User1: base + 0x1C, User2: base + 0x20,
-		MISOLen: base + 0x28, W0: base + 0x58,
+// usualSPI is the register layout of every chip since the ESP32-S2.
+func usualSPI(base uint32) spiRegs {
+	return spiRegs{
+		cmd: base, address: base + 0x04, user: base + 0x18, user1: base + 0x1C, user2: base + 0x20,
+		misoLen: base + 0x28, w0: base + 0x58,
 	}
 }
 
@@ -129,8 +129,8 @@ func ChipNamed(name string) (*Chip, error) {
 	return Chips[i], nil
 }
 
-// ChipByImageID returns the chip with that ID, or nil.
-func ChipByImageID(id uint16) *Chip {
+// chipByImageID returns the chip with that ID, or nil.
+func chipByImageID(id uint16) *Chip {
 	i := slices.IndexFunc(Chips, func(c *Chip) bool { return c.ImageID == id })
 	if i < 0 {
 		return nil

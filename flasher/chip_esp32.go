@@ -6,12 +6,12 @@ import "math/bits"
 // shorter FLASH_BEGIN than all that came after.
 // Source: esptool/targets/esp32.py.
 var ESP32 = Chip{
-	Name: "esp32", Title: "ESP32", ImageID: 0, Magic: 0x00F01D83,
+	Name: "esp32", Title: "ESP32", ImageID: 0, magic: 0x00F01D83,
 	BootloaderOffset: 0x1000,
-	MACReg:           efuseMAC(esp32Efuse + 4),
-	SPI: SPIRegs{
-		Cmd: 0x3FF42000, Address: 0x3FF42004, User: 0x3FF4201C, User1: 0x3FF42020, User2: 0x3FF42024,
-		MISOLen: 0x3FF4202C, W0: 0x3FF42080, addressOnTop: true,
+	macReg:           efuseMAC(esp32Efuse + 4),
+	spi: spiRegs{
+		cmd: 0x3FF42000, address: 0x3FF42004, user: 0x3FF4201C, user1: 0x3FF42020, user2: 0x3FF42024,
+		misoLen: 0x3FF4202C, w0: 0x3FF42080, addressOnTop: true,
 	},
 	plainBegin:  true,
 	wideInflate: true,

@@ -4,10 +4,10 @@ package flasher
 // USB-Serial/JTAG. Source: esptool/targets/esp32c2.py.
 var ESP32C2 = Chip{
 	Name: "esp32c2", Title: "ESP32-C2", ImageID: 12,
-	MACReg: efuseMAC(0x60008840),
-	SPI:    spiRegs(0x60002000),
-	Watchdogs: WatchdogRegs{
-		Config0: 0x60008084, Config1: 0x60008088, Protect: 0x6000809C, Key: wdtKey, CanReset: true,
+	macReg: efuseMAC(0x60008840),
+	spi:    usualSPI(0x60002000),
+	watchdogs: watchdogRegs{
+		config0: 0x60008084, config1: 0x60008088, protect: 0x6000809C, key: wdtKey, canReset: true,
 	},
 	romBaud:  esp32c2ROMBaud,
 	stubName: esp32c2Stub,

@@ -4,9 +4,9 @@ package flasher
 // Source: esptool/targets/esp32c3.py.
 var ESP32C3 = Chip{
 	Name: "esp32c3", Title: "ESP32-C3", ImageID: 5,
-	MACReg:    efuseMAC(0x60008844),
-	SPI:       spiRegs(0x60002000),
-	Watchdogs: rtcWatchdogs(0x60008090, 0x600080A8, 0x600080AC, 0x600080B0),
+	macReg:    efuseMAC(0x60008844),
+	spi:       usualSPI(0x60002000),
+	watchdogs: rtcWatchdogs(0x60008090, 0x600080A8, 0x600080AC, 0x600080B0),
 	revision: fusedRevision(
 		[]fuses{{0x60008850, 18, 3}, {0x60008858, 23, 1}},
 		[]fuses{{0x60008858, 24, 2}},

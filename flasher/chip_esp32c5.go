@@ -4,9 +4,9 @@ package flasher
 var ESP32C5 = Chip{
 	Name: "esp32c5", Title: "ESP32-C5", ImageID: 23,
 	BootloaderOffset: 0x2000,
-	MACReg:           efuseMAC(0x600B4844),
-	SPI:              spiRegs(0x60003000),
-	Watchdogs:        lpWatchdogs(0x600B1C00, 0x18, 0x1C, true),
+	macReg:           efuseMAC(0x600B4844),
+	spi:              usualSPI(0x60003000),
+	watchdogs:        lpWatchdogs(0x600B1C00, 0x18, 0x1C, true),
 	romBaud:          esp32c5ROMBaud,
 	revision: fusedRevision(
 		[]fuses{{0x600B484C, 0, 4}},

@@ -9,9 +9,9 @@ import (
 var ESP32P4 = Chip{
 	Name: "esp32p4", Title: "ESP32-P4", ImageID: 18,
 	BootloaderOffset: 0x2000,
-	MACReg:           efuseMAC(0x5012D044),
-	SPI:              spiRegs(0x5008D000),
-	Watchdogs:        lpWatchdogs(0x50116000, 0x18, 0x1C, true),
+	macReg:           efuseMAC(0x5012D044),
+	spi:              usualSPI(0x5008D000),
+	watchdogs:        lpWatchdogs(0x50116000, 0x18, 0x1C, true),
 	stubName:         esp32p4Stub,
 	powerFlash:       esp32p4PowerFlash,
 	revision: fusedRevision(

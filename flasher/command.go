@@ -3,7 +3,6 @@ package flasher
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"time"
 
@@ -97,34 +96,41 @@ func (r response) split(stub bool) (data []byte, status uint16, ok bool) {
 // byte of a success is stale.
 func failed(status uint16) bool { return status>>8 != 0 }
 
-// command sends one command and waits for its response, at most timeout.
-func (d *Device) command(ctx context.Context, op Opcode, data []byte, sum uint32, timeout time.Duration) (response, []byte, error) {
-	return d.exchange(ctx, op, request(op, sum, data), timeout)
+// reply is what a loader says to a command that it has carried out.
+type reply struct {
+	value uint32
+	data  []byte
 }
 
-// exchange sends a frame made by request and waits for the response to op.
-func (d *Device) exchange(ctx context.Context, op Opcode, frame []byte, timeout time.Duration) (response, []byte, error) {
+// command sends a command without a checksum and waits for its reply, at most
+// timeout.
+func (d *Device) command(ctx context.Context, op Opcode, data []byte, timeout time.Duration) (reply, error) {
+	return d.exchange(ctx, op, request(op, 0, data), timeout)
+}
+
+// exchange sends a frame made by request and waits for the reply to op.
+func (d *Device) exchange(ctx context.Context, op Opcode, frame []byte, timeout time.Duration) (reply, error) {
 	if err := d.refuseBlind(op); err != nil {
-		return response{}, nil, err
+		return reply{}, err
 	}
 	if err := d.catchUp(ctx, op); err != nil {
-		return response{}, nil, commandError(op, err)
+		return reply{}, commandError(op, err)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, Timeout)
 	defer cancel()
-	r, data, err := d.roundTrip(ctx, op, frame)
+	r, err := d.roundTrip(ctx, op, frame)
 	d.behind = d.behind || ctx.Err() != nil && owes(op)
-	return r, data, err
+	return r, err
 }
 
-func (d *Device) roundTrip(ctx context.Context, op Opcode, frame []byte) (response, []byte, error) {
+func (d *Device) roundTrip(ctx context.Context, op Opcode, frame []byte) (reply, error) {
 	if err := d.line.sendFrame(ctx, frame); err != nil {
-		return response{}, nil, commandError(op, err)
+		return reply{}, commandError(op, err)
 	}
 	for {
 		packet, err := d.line.frame(ctx)
 		if err != nil {
-			return response{}, nil, commandError(op, err)
+			return reply{}, commandError(op, err)
 		}
 		r, err := parseResponse(packet)
 		if err != nil {
@@ -138,13 +144,13 @@ func (d *Device) roundTrip(ctx context.Context, op Opcode, frame []byte) (respon
 			// The ROM says this eight times over, and with the opcode of the
 			// command before.
 			d.drain(ctx)
-			return r, nil, &Error{Cmd: op, Kind: Rejected, Code: status}
+			return reply{}, &Error{Cmd: op, Kind: Rejected, Code: status}
 		case r.op != op:
 			continue // a late reply to SYNC
 		case failed(status):
-			return r, nil, &Error{Cmd: op, Kind: Rejected, Code: status}
+			return reply{}, &Error{Cmd: op, Kind: Rejected, Code: status}
 		}
-		return r, data, nil
+		return reply{r.value, data}, nil
 	}
 }
 
@@ -160,7 +166,7 @@ const quietLine = 30 * time.Millisecond
 
 // simple sends a command whose answer carries nothing.
 func (d *Device) simple(ctx context.Context, op Opcode, timeout time.Duration, args ...uint32) error {
-	_, _, err := d.command(ctx, op, words(args...), 0, timeout)
+	_, err := d.command(ctx, op, words(args...), timeout)
 	return err
 }
 
@@ -173,8 +179,15 @@ func dataFrame(op Opcode, seq int, payload []byte) []byte {
 
 // readReg reads a 32-bit register.
 func (d *Device) readReg(ctx context.Context, reg uint32) (uint32, error) {
-	r, _, err := d.command(ctx, ReadReg, words(reg), 0, defaultTimeout)
+	r, err := d.command(ctx, ReadReg, words(reg), defaultTimeout)
 	return r.value, err
+}
+
+// regReader reads a register.
+type regReader func(reg uint32) (uint32, error)
+
+func (d *Device) reader(ctx context.Context) regReader {
+	return func(reg uint32) (uint32, error) { return d.readReg(ctx, reg) }
 }
 
 // writeReg writes a 32-bit register under a mask.
@@ -210,55 +223,4 @@ func (d *Device) writeRegs(ctx context.Context, writes ...regWrite) error {
 		args = append(args, w.reg, w.value, 0xFFFFFFFF, 0)
 	}
 	return d.simple(ctx, WriteReg, defaultTimeout, args...)
-}
-
-// commandError makes an Error of what went wrong on the way.
-func commandError(op Opcode, err error) error {
-	var e *Error
-	if errors.As(err, &e) {
-		return err
-	}
-	return &Error{Cmd: op, Kind: kindOf(err), Err: causeOf(err)}
-}
-
-// kindOf finds the Kind in an error's chain; a cancelled context has none and
-// is passed on as it is.
-func kindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Kind
-	}
-	var k Kind
-	if errors.As(err, &k) {
-		return k
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return Timeout // the caller's own limit
-	}
-	return IO
-}
-
-// causeOf keeps an error as a cause unless it is a bare Kind, which would only
-// say the same word twice.
-func causeOf(err error) error {
-	if _, bare := err.(Kind); bare { //nolint:errorlint // a Kind that wraps nothing, and only that //nolint:errorlint // one that is wrapped says more
-		return nil
-	}
-	return err
-}
-
-// opError names the operation in an error of a command below it.
-func opError(op string, err error) error {
-	if err == nil {
-		return nil
-	}
-	var e *Error
-	if errors.As(err, &e) {
-		named := *e
-		if named.Op == "" {
-			named.Op = op
-		}
-		return &named
-	}
-	return &Error{Op: op, Kind: kindOf(err), Err: causeOf(err)}
 }

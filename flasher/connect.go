@@ -135,7 +135,8 @@ func (d *Device) syncTurning(ctx context.Context) error {
 // syncFor sends a SYNC for each of the timeouts until one is answered.
 func (d *Device) syncFor(ctx context.Context, timeouts ...time.Duration) error {
 	for _, timeout := range timeouts {
-		r, err := d.syncOnce(ctx, timeout)
+		// The status has either length, since it is not known yet who answers.
+		r, err := d.command(ctx, Sync, syncPayload, timeout)
 		switch {
 		case err == nil:
 			// A ROM answers with a value, a stub with 0 (loader.py sync).
@@ -166,13 +167,6 @@ func (d *Device) takeReplies(ctx context.Context) {
 			return
 		}
 	}
-}
-
-// syncOnce accepts an answer with a status of either length, since it is not
-// known yet who gives it.
-func (d *Device) syncOnce(ctx context.Context, timeout time.Duration) (response, error) {
-	r, _, err := d.command(ctx, Sync, syncPayload, 0, timeout)
-	return r, err
 }
 
 // whySilent looks for a reason in what the chip printed instead of answering.

@@ -3,7 +3,7 @@ package flasher
 import (
 	"bytes"
 	"context"
-	"crypto/md5" //nolint:gosec // the only digest that the loaders can compute
+	"crypto/md5"
 	"fmt"
 )
 
@@ -101,5 +101,5 @@ func (d *Device) holdsUnchanged(ctx context.Context, p *Packed, changes []*Packe
 		return true, nil // nothing stays
 	}
 	sum, err := d.FlashMD5(ctx, p.Offset+uint32(at), len(sector))
-	return sum == md5.Sum(sector), opError(fmt.Sprintf("compare %s at %#x", p.Name, p.Offset), err) //nolint:gosec // see above
+	return sum == md5.Sum(sector), opError(fmt.Sprintf("compare %s at %#x", p.Name, p.Offset), err)
 }

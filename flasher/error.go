@@ -1,6 +1,8 @@
 package flasher
 
 import (
+	"context"
+	"errors"
 	"fmt"
 )
 
@@ -77,3 +79,54 @@ func (e *Error) Is(target error) bool {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// commandError makes an Error of what went wrong on the way.
+func commandError(op Opcode, err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return err
+	}
+	return &Error{Cmd: op, Kind: kindOf(err), Err: causeOf(err)}
+}
+
+// kindOf finds the Kind in an error's chain; a cancelled context has none and
+// is passed on as it is.
+func kindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	var k Kind
+	if errors.As(err, &k) {
+		return k
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return Timeout // the caller's own limit
+	}
+	return IO
+}
+
+// causeOf keeps an error as a cause unless it is a bare Kind, which would only
+// say the same word twice.
+func causeOf(err error) error {
+	if _, bare := err.(Kind); bare { //nolint:errorlint // one that is wrapped says more
+		return nil
+	}
+	return err
+}
+
+// opError names the operation in an error of a command below it.
+func opError(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		named := *e
+		if named.Op == "" {
+			named.Op = op
+		}
+		return &named
+	}
+	return &Error{Op: op, Kind: kindOf(err), Err: causeOf(err)}
+}

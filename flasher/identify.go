@@ -85,7 +85,7 @@ func (d *Device) ConfirmMAC(ctx context.Context) error {
 func (d *Device) identifyChip(ctx context.Context) error {
 	magic, err := d.readReg(ctx, magicReg)
 	if err == nil {
-		if i := slices.IndexFunc(Chips, func(c *Chip) bool { return c.Magic != 0 && c.Magic == magic }); i >= 0 {
+		if i := slices.IndexFunc(Chips, func(c *Chip) bool { return c.magic != 0 && c.magic == magic }); i >= 0 {
 			d.chip = Chips[i]
 		}
 	}
@@ -121,7 +121,7 @@ func (d *Device) identifyBySecurityInfo(ctx context.Context, noRegisters bool) (
 	}
 	switch {
 	case info.hasChipID:
-		d.chip = ChipByImageID(uint16(info.chipID))
+		d.chip = chipByImageID(uint16(info.chipID))
 		if d.chip == nil {
 			return &Error{Kind: UnknownChip, Err: fmt.Errorf("chip ID %d", info.chipID)}
 		}
@@ -137,11 +137,11 @@ func (d *Device) identifyBySecurityInfo(ctx context.Context, noRegisters bool) (
 // are the high ones. On chips with 802.15.4 the other half of that word is
 // the EUI-64's extension and no part of the MAC.
 func (d *Device) readMAC(ctx context.Context) (MAC, error) {
-	low, err := d.readReg(ctx, d.chip.MACReg[0])
+	low, err := d.readReg(ctx, d.chip.macReg[0])
 	if err != nil {
 		return MAC{}, err
 	}
-	high, err := d.readReg(ctx, d.chip.MACReg[1])
+	high, err := d.readReg(ctx, d.chip.macReg[1])
 	if err != nil {
 		return MAC{}, err
 	}
@@ -175,17 +175,17 @@ func macCRC(mac MAC) (crc byte) {
 // leaves running and which would end a long session. A stub that was found
 // running has done so itself.
 func (d *Device) quietWatchdogs(ctx context.Context) error {
-	w := d.chip.Watchdogs
-	if d.opts.Wiring != USBSerialJTAG || d.stub || w == (WatchdogRegs{}) {
+	w := d.chip.watchdogs
+	if d.opts.Wiring != USBSerialJTAG || d.stub || w == (watchdogRegs{}) {
 		return nil
 	}
-	writes := []regWrite{{w.Protect, w.Key}, {w.Config0, 0}, {w.Protect, 0}}
-	if w.SuperConfig != 0 {
-		super, err := d.readReg(ctx, w.SuperConfig)
+	writes := []regWrite{{w.protect, w.key}, {w.config0, 0}, {w.protect, 0}}
+	if w.superConfig != 0 {
+		super, err := d.readReg(ctx, w.superConfig)
 		if err != nil {
 			return err
 		}
-		writes = append(writes, regWrite{w.SuperProtect, w.SuperKey}, regWrite{w.SuperConfig, super | w.AutoFeed}, regWrite{w.SuperProtect, 0})
+		writes = append(writes, regWrite{w.superProtect, w.superKey}, regWrite{w.superConfig, super | w.autoFeed}, regWrite{w.superProtect, 0})
 	}
 	return d.writeRegs(ctx, writes...)
 }

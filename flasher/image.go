@@ -94,7 +94,7 @@ func parseImageHeader(data []byte) (*Image, int, error) {
 		return nil, 0, fmt.Errorf("%d segments: want 1 to %d", count, maxImageSegments)
 	}
 	chipID := binary.LittleEndian.Uint16(data[12:])
-	chip := ChipByImageID(chipID)
+	chip := chipByImageID(chipID)
 	if chip == nil {
 		return nil, 0, fmt.Errorf("chip ID %d is of no chip known here", chipID)
 	}

@@ -6,7 +6,7 @@ import "fmt"
 // (esptool docs, serial-protocol.rst "Commands").
 type Opcode uint8
 
-// The commands. Those from eraseFlash on are the stub's only.
+// The commands that this package sends.
 const (
 	FlashBegin      Opcode = 0x02
 	FlashData       Opcode = 0x03
@@ -26,10 +26,7 @@ const (
 	FlashDeflEnd    Opcode = 0x12
 	SPIFlashMD5     Opcode = 0x13
 	GetSecurityInfo Opcode = 0x14
-	EraseFlash      Opcode = 0xD0
-	EraseRegion     Opcode = 0xD1
-	ReadFlash       Opcode = 0xD2
-	RunUserCode     Opcode = 0xD3
+	ReadFlash       Opcode = 0xD2 // stub only
 )
 
 var opcodeNames = map[Opcode]string{
@@ -39,7 +36,7 @@ var opcodeNames = map[Opcode]string{
 	SPIAttach: "SPI_ATTACH", ReadFlashSlow: "READ_FLASH_SLOW", ChangeBaudrate: "CHANGE_BAUDRATE",
 	FlashDeflBegin: "FLASH_DEFL_BEGIN", FlashDeflData: "FLASH_DEFL_DATA", FlashDeflEnd: "FLASH_DEFL_END",
 	SPIFlashMD5: "SPI_FLASH_MD5", GetSecurityInfo: "GET_SECURITY_INFO",
-	EraseFlash: "ERASE_FLASH", EraseRegion: "ERASE_REGION", ReadFlash: "READ_FLASH", RunUserCode: "RUN_USER_CODE",
+	ReadFlash: "READ_FLASH",
 }
 
 // String returns the command's name in Espressif's documentation.

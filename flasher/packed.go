@@ -2,8 +2,9 @@ package flasher
 
 import (
 	"bytes"
-	"crypto/md5" //nolint:gosec // the only digest that the loaders can compute
+	"crypto/md5"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 
@@ -57,7 +58,7 @@ func Repack(name string, offset uint32, data, deflated []byte) (*Packed, error) 
 		data = append(data, 0xFF)
 	}
 	p := &Packed{
-		Name: name, Offset: offset, Size: len(data), MD5: md5.Sum(data), //nolint:gosec // see above
+		Name: name, Offset: offset, Size: len(data), MD5: md5.Sum(data),
 		data: data, frames: map[framing][]block{},
 	}
 	p.deflated = sync.OnceValue(func() *stream { return deflatedOf(data, deflated) })
@@ -133,7 +134,7 @@ func (p *Packed) cutPlain(size int) []block {
 }
 
 // enumerate yields the parts of data, size bytes each, with their numbers.
-func enumerate(data []byte, size int) func(yield func(int, []byte) bool) {
+func enumerate(data []byte, size int) iter.Seq2[int, []byte] {
 	return func(yield func(int, []byte) bool) {
 		seq := 0
 		for part := range slices.Chunk(data, size) {

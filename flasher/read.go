@@ -2,7 +2,7 @@ package flasher
 
 import (
 	"context"
-	"crypto/md5" //nolint:gosec // the only digest that the loaders can compute
+	"crypto/md5"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -46,7 +46,7 @@ func (d *Device) ReadFlash(ctx context.Context, offset uint32, size int, progres
 // holds elsewhere.
 func (d *Device) confirm(ctx context.Context, offset uint32, data []byte) error {
 	sum, err := d.FlashMD5(ctx, offset, len(data))
-	if err == nil && sum != md5.Sum(data) { //nolint:gosec // see above
+	if err == nil && sum != md5.Sum(data) {
 		err = fmt.Errorf("%w: the flash has another digest there than what was read", BadFrame)
 	}
 	return err
@@ -56,14 +56,14 @@ func (d *Device) readSlow(ctx context.Context, offset uint32, size int, progress
 	out := make([]byte, 0, size)
 	for len(out) < size {
 		n := min(slowRead, size-len(out))
-		_, data, err := d.command(ctx, ReadFlashSlow, words(offset+uint32(len(out)), uint32(n)), 0, defaultTimeout)
+		r, err := d.command(ctx, ReadFlashSlow, words(offset+uint32(len(out)), uint32(n)), defaultTimeout)
 		if err != nil {
 			return nil, err
 		}
-		if len(data) < n { // a ROM always sends 64
-			return nil, fmt.Errorf("%w: %d bytes of %d", BadFrame, len(data), n)
+		if len(r.data) < n { // a ROM always sends 64
+			return nil, fmt.Errorf("%w: %d bytes of %d", BadFrame, len(r.data), n)
 		}
-		out = append(out, data[:n]...)
+		out = append(out, r.data[:n]...)
 		progress(len(out), size)
 	}
 	return out, nil
@@ -83,7 +83,7 @@ func (d *Device) readFast(ctx context.Context, offset uint32, size int, progress
 		return nil, err
 	case len(data) != size:
 		return nil, fmt.Errorf("%w: %d bytes instead of %d", BadFrame, len(data), size)
-	case md5.Sum(data) != [16]byte(append(sum, make([]byte, 16)...)): //nolint:gosec // see above
+	case md5.Sum(data) != [16]byte(append(sum, make([]byte, 16)...)):
 		return nil, fmt.Errorf("%w: what arrived has another MD5 than what was sent", BadFrame)
 	}
 	return data, nil

@@ -11,9 +11,9 @@ import (
 // otherwise. The Device takes no more commands after it; Line tells what the
 // application prints.
 func (d *Device) Reboot(ctx context.Context) error {
-	if d.chip.ForceDownload != 0 && !d.security.SecureDownload {
+	if d.chip.forceDownload != 0 && !d.security.SecureDownload {
 		// Else the chip may find itself in download mode again.
-		if err := d.writeReg(ctx, d.chip.ForceDownload, 0, 1); err != nil {
+		if err := d.writeReg(ctx, d.chip.forceDownload, 0, 1); err != nil {
 			return opError("reboot", err)
 		}
 	}
@@ -28,7 +28,7 @@ func (d *Device) Reboot(ctx context.Context) error {
 	if _, err := d.reset(ctx, hard); err != nil {
 		return err
 	}
-	if d.opts.Wiring == USBSerialJTAG && d.chip.Watchdogs.CanReset && !d.security.SecureDownload && d.stuckInDownload(ctx) {
+	if d.opts.Wiring == USBSerialJTAG && d.chip.watchdogs.canReset && !d.security.SecureDownload && d.stuckInDownload(ctx) {
 		return opError("reboot", d.leaveDownload(ctx))
 	}
 	return nil
@@ -70,14 +70,14 @@ func (d *Device) leaveDownload(ctx context.Context) error {
 
 // watchdogReset restarts a chip without its reset line.
 func (d *Device) watchdogReset(ctx context.Context) error {
-	w := d.chip.Watchdogs
-	if !w.CanReset || d.security.SecureDownload {
+	w := d.chip.watchdogs
+	if !w.canReset || d.security.SecureDownload {
 		return &Error{Kind: Unsupported}
 	}
 	// Four stages of which the first resets the system after 2,000 ticks of
 	// the slow clock, some 15 ms (esptool esp32s3.py watchdog_reset).
 	const enable = 1<<31 | 5<<28 | 1<<8 | 2
-	err := d.writeRegs(ctx, regWrite{w.Protect, w.Key}, regWrite{w.Config1, 2000}, regWrite{w.Config0, enable}, regWrite{w.Protect, 0})
+	err := d.writeRegs(ctx, regWrite{w.protect, w.key}, regWrite{w.config1, 2000}, regWrite{w.config0, enable}, regWrite{w.protect, 0})
 	if err != nil {
 		return err
 	}

@@ -58,9 +58,9 @@ func parseSecurityInfo(data []byte) (securityInfo, error) {
 }
 
 func (d *Device) securityInfo(ctx context.Context) (securityInfo, error) {
-	_, data, err := d.command(ctx, GetSecurityInfo, nil, 0, defaultTimeout)
+	r, err := d.command(ctx, GetSecurityInfo, nil, defaultTimeout)
 	if err != nil {
 		return securityInfo{}, err
 	}
-	return parseSecurityInfo(data)
+	return parseSecurityInfo(r.data)
 }

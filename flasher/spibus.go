@@ -25,19 +25,19 @@ type spiBus struct {
 // onSPIBus runs do with the controller. Its user registers are put back as they
 // were: the ROM's own flash routines rely on them.
 func (d *Device) onSPIBus(ctx context.Context, do func(spiBus) error) error {
-	r := d.chip.SPI
-	user, err := d.readReg(ctx, r.User)
+	r := d.chip.spi
+	user, err := d.readReg(ctx, r.user)
 	if err != nil {
 		return err
 	}
-	user2, err := d.readReg(ctx, r.User2)
+	user2, err := d.readReg(ctx, r.user2)
 	if err != nil {
 		return err
 	}
 	if err := do(spiBus{d, user, user2}); err != nil {
 		return err
 	}
-	return d.writeRegs(ctx, regWrite{r.User, user}, regWrite{r.User2, user2})
+	return d.writeRegs(ctx, regWrite{r.user, user}, regWrite{r.user2, user2})
 }
 
 // Flags of the controller's registers.
@@ -53,46 +53,46 @@ const (
 
 // send sends a command that is all of a message.
 func (b spiBus) send(ctx context.Context, opcode uint32) error {
-	r := b.d.chip.SPI
-	return b.run(ctx, opcode, regWrite{r.User, spiCommand})
+	r := b.d.chip.spi
+	return b.run(ctx, opcode, regWrite{r.user, spiCommand})
 }
 
 // id is the flash chip's ID.
 func (b spiBus) id(ctx context.Context) (FlashID, error) {
-	r := b.d.chip.SPI
-	value, err := b.ask(ctx, readID, 24, regWrite{r.User, spiCommand | spiRead})
+	r := b.d.chip.spi
+	value, err := b.ask(ctx, readID, 24, regWrite{r.user, spiCommand | spiRead})
 	return FlashID(value), err
 }
 
 // sfdp reads a byte of the flash chip's table of parameters.
 func (b spiBus) sfdp(ctx context.Context, at uint32) (byte, error) {
-	r := b.d.chip.SPI
+	r := b.d.chip.spi
 	if r.addressOnTop {
 		at <<= 8
 	}
-	value, err := b.ask(ctx, readSFDP, 8, regWrite{r.User, spiCommand | spiAddress | spiDummy | spiRead},
-		regWrite{r.User1, spiSFDPFormat}, regWrite{r.Address, at})
+	value, err := b.ask(ctx, readSFDP, 8, regWrite{r.user, spiCommand | spiAddress | spiDummy | spiRead},
+		regWrite{r.user1, spiSFDPFormat}, regWrite{r.address, at})
 	return byte(value), err
 }
 
 // ask runs a command and returns its answer of up to 32 bits.
 func (b spiBus) ask(ctx context.Context, opcode, bits uint32, set ...regWrite) (uint32, error) {
-	r := b.d.chip.SPI
-	if err := b.run(ctx, opcode, append(set, regWrite{r.MISOLen, bits - 1}, regWrite{r.W0, 0})...); err != nil {
+	r := b.d.chip.spi
+	if err := b.run(ctx, opcode, append(set, regWrite{r.misoLen, bits - 1}, regWrite{r.w0, 0})...); err != nil {
 		return 0, err
 	}
-	value, err := b.d.readReg(ctx, r.W0)
+	value, err := b.d.readReg(ctx, r.w0)
 	return value & (1<<bits - 1), err
 }
 
 // run sets up the controller, starts it and waits until it has finished.
 func (b spiBus) run(ctx context.Context, opcode uint32, set ...regWrite) error {
-	r := b.d.chip.SPI
-	if err := b.d.writeRegs(ctx, append(set, regWrite{r.User2, spiByteOpcode | opcode}, regWrite{r.Cmd, spiStart})...); err != nil {
+	r := b.d.chip.spi
+	if err := b.d.writeRegs(ctx, append(set, regWrite{r.user2, spiByteOpcode | opcode}, regWrite{r.cmd, spiStart})...); err != nil {
 		return err
 	}
 	for range 10 { // it has finished by the time the first question reaches it
-		cmd, err := b.d.readReg(ctx, r.Cmd)
+		cmd, err := b.d.readReg(ctx, r.cmd)
 		if err != nil || cmd&spiStart == 0 {
 			return err
 		}

@@ -132,7 +132,7 @@ func (d *Device) upload(ctx context.Context, addr uint32, data []byte) error {
 	}
 	for seq := range blocks {
 		part := data[seq*block : min((seq+1)*block, len(data))]
-		if _, _, err := d.exchange(ctx, MemData, dataFrame(MemData, seq, part), defaultTimeout); err != nil {
+		if _, err := d.exchange(ctx, MemData, dataFrame(MemData, seq, part), defaultTimeout); err != nil {
 			return err
 		}
 	}

@@ -3,7 +3,7 @@ package flasher
 import (
 	"bytes"
 	"context"
-	"crypto/md5" //nolint:gosec // the only digest that the loaders can compute
+	"crypto/md5"
 	"encoding/hex"
 	"fmt"
 )
@@ -12,17 +12,17 @@ import (
 func (d *Device) FlashMD5(ctx context.Context, offset uint32, size int) (sum [16]byte, err error) {
 	// The last block written may still be on its way into the flash.
 	timeout := perMB(md5PerMB, size) + blockTimeout(stubBlock)
-	_, data, err := d.command(ctx, SPIFlashMD5, words(offset, uint32(size), 0, 0), 0, timeout)
+	r, err := d.command(ctx, SPIFlashMD5, words(offset, uint32(size), 0, 0), timeout)
 	if err != nil {
 		return sum, opError("compute MD5", err)
 	}
-	switch len(data) { // the stub sends the sum, ROMs its hex digits
+	switch len(r.data) { // the stub sends the sum, ROMs its hex digits
 	case 16:
-		copy(sum[:], data)
+		copy(sum[:], r.data)
 	case 32:
-		_, err = hex.Decode(sum[:], data)
+		_, err = hex.Decode(sum[:], r.data)
 	default:
-		err = fmt.Errorf("%w: a digest of %d bytes", BadFrame, len(data))
+		err = fmt.Errorf("%w: a digest of %d bytes", BadFrame, len(r.data))
 	}
 	return sum, opError("compute MD5", err)
 }
@@ -46,7 +46,7 @@ func (d *Device) Verify(ctx context.Context, p *Packed) error {
 		return opError(op, err)
 	case sum == p.MD5:
 		return nil
-	case sum == md5.Sum(bytes.Repeat([]byte{0xFF}, p.Size)): //nolint:gosec // see above
+	case sum == md5.Sum(bytes.Repeat([]byte{0xFF}, p.Size)):
 		return &Error{Op: op, Kind: Blank}
 	default:
 		// The digests are not named: of an NVS partition they would be a key

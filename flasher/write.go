@@ -191,7 +191,7 @@ func (d *Device) beginWrite(ctx context.Context, p *Packed, f framing) error {
 
 func (d *Device) sendBlock(ctx context.Context, op Opcode, b block, timeout time.Duration) error {
 	for attempt := 1; ; attempt++ {
-		_, _, err := d.exchange(ctx, op, b.frame, timeout)
+		_, err := d.exchange(ctx, op, b.frame, timeout)
 		var e *Error
 		// The stub has dropped a block that arrived damaged and expects it
 		// again. A ROM has counted it, and only a new BEGIN helps.
