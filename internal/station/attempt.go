@@ -41,10 +41,11 @@ type attempt struct {
 	helpers  sync.WaitGroup
 
 	result  jobs.Result
-	revived bool  // the port has been reset; once has to do
-	try     int   // how often the phases have been begun
-	ended   int   // percent of the progress bar that the phases before have filled
-	now     phase // that is running
+	revived bool    // the port has been reset; once has to do
+	missing missing // of its port
+	try     int     // how often the phases have been begun
+	ended   int     // percent of the progress bar that the phases before have filled
+	now     phase   // that is running
 }
 
 func newAttempt(sl *slot, device hotplug.Device) *attempt {

@@ -92,7 +92,7 @@ func (a *attempt) serialMAC() (_ flasher.MAC, known bool) {
 func (a *attempt) reopen(ctx context.Context) error {
 	port, err := a.openPort(ctx)
 	if err != nil {
-		return portFault(err)
+		return err
 	}
 	if err := a.dev.Reopen(port); err != nil {
 		return err

@@ -2,8 +2,9 @@ package station
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
+
+	"golang.org/x/sys/unix"
 
 	"hoptech.co.nz/flashd/flasher"
 	"hoptech.co.nz/flashd/internal/credentials"
@@ -102,7 +103,7 @@ func kindOf(err error) string {
 type rule struct {
 	kind    string
 	phase   string // "": any
-	reset   bool   // only where the port was reset, to no avail
+	with    error  // that goes with the kind; nil: any
 	outcome jobs.Outcome
 	blame   jobs.Blame
 	retry   bool
@@ -128,7 +129,7 @@ var rules = []rule{
 	// The rig.
 	{kind: string(flasher.Detached), outcome: jobs.Error, blame: jobs.BlameRig, says: "The board was taken out, or its connection broke.", hint: "Put the board in again; if nobody took it out, look at the slot's cable and hub."},
 	{kind: string(flasher.WrongUnit), outcome: jobs.Error, blame: jobs.BlameRig, hint: "Leave a board in its slot until it is done. Put this one in again."},
-	{kind: string(flasher.NoSync), phase: "connect", reset: true, outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "No answer from the chip, and resetting its USB port did not help.", hint: hintPower},
+	{kind: string(flasher.NoSync), phase: "connect", with: errResetTried, outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "No answer from the chip, and resetting its USB port did not help.", hint: hintPower},
 	{kind: string(flasher.NoSync), phase: "connect", outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "No answer from the chip.", hint: "Reseat the board; if it happens again, check the slot's IO0 and EN pins."},
 	{kind: string(flasher.WrongBootMode), outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "The chip starts its application instead of its loader.", hint: "Check the slot's IO0 pin, or hold BOOT while the board is put in."},
 	{kind: string(flasher.NoSync), outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "The chip stopped answering.", hint: hintReseat},
@@ -137,8 +138,11 @@ var rules = []rule{
 	{kind: string(flasher.Timeout), outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "The chip stopped answering.", hint: hintReseat},
 	{kind: string(flasher.Astray), outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "What the chip is told is garbled.", hint: hintReseat},
 	{kind: string(flasher.BadFrame), outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "What the chip says is garbled.", hint: hintReseat},
-	{kind: string(flasher.IO), phase: "connect", reset: true, outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "The slot's port hangs, and resetting it did not help.", hint: hintPower},
+	{kind: string(flasher.IO), phase: "connect", with: errResetTried, outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "The slot's port hangs, and resetting it did not help.", hint: hintPower},
 	{kind: string(flasher.IO), outcome: jobs.Error, blame: jobs.BlameRig, retry: true, hint: hintReseat},
+	{kind: kindPort, with: fs.ErrNotExist, outcome: jobs.Error, blame: jobs.BlameRig, hint: "If the board is in, call the engineer; flashd ports lists the ports there are."},
+	{kind: kindPort, with: fs.ErrPermission, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Call the engineer: flashd doctor says what flashd lacks."},
+	{kind: kindPort, with: unix.ECONNREFUSED, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Nothing listens there: start what serves the port, or give the address that it has."},
 	{kind: kindPort, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Let go of the port in the other program, or call the engineer."},
 	{kind: kindStore, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Look for a full or failing disk, then start flashd again."},
 	{kind: kindTemplate, outcome: jobs.Error, blame: jobs.BlameRig, hint: hintEngineer},
@@ -177,7 +181,7 @@ var rules = []rule{
 func ruleFor(err error) rule {
 	kind, phase := kindOf(err), phaseOf(err)
 	for _, r := range rules {
-		if r.kind == kind && (r.phase == "" || r.phase == phase) && (!r.reset || errors.Is(err, errResetTried)) {
+		if r.kind == kind && (r.phase == "" || r.phase == phase) && (r.with == nil || errors.Is(err, r.with)) {
 			return r
 		}
 	}
@@ -218,16 +222,4 @@ func sentence(s string) string {
 // none is begun.
 func stopsLine(kind string) bool {
 	return kind == kindUnauthorized || kind == kindStore || kind == kindTemplate || kind == kindEscrow
-}
-
-// portFault is for a port that cannot be opened although it is there.
-func portFault(err error) error {
-	var k flasher.Kind
-	switch {
-	case errors.As(err, &k):
-		return err
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w: %w", flasher.Detached, err)
-	}
-	return &fault{kindPort, fmt.Errorf("the port cannot be opened: %w", err)}
 }

@@ -73,7 +73,7 @@ func (a *attempt) connect(ctx context.Context) error {
 func (a *attempt) connectOnce(ctx context.Context) error {
 	port, err := a.openPort(ctx)
 	if err != nil {
-		return portFault(err)
+		return err
 	}
 	a.dev, err = flasher.Connect(ctx, port, flasher.Options{
 		Wiring: flasher.WiringOf(a.port.VID, a.port.PID),
