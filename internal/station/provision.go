@@ -159,7 +159,7 @@ func (a *attempt) ledger(context.Context) error {
 	}
 	switch a.decision.Verdict {
 	case jobs.AlreadyPassed:
-		return &fault{kindAlreadyDone, fmt.Errorf("unit %s passed on %s", a.decision.Unit.ID, a.decision.Unit.PassedAt.Format("2 January 2006 at 15:04"))}
+		return &fault{kindAlreadyDone, fmt.Errorf("unit %s passed on %s", a.decision.Unit.ID, a.decision.Unit.PassedAt.Local().Format("2 January 2006 at 15:04 MST"))}
 	case jobs.Lapsed:
 		return &fault{kindLapsed, fmt.Errorf("the rework of unit %s was begun, and expired or was cancelled before it was done", a.decision.Unit.ID)}
 	case jobs.Busy:

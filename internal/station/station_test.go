@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,6 +89,24 @@ func TestPassedUnitIsNotWrittenAgain(t *testing.T) {
 		b.expect(b.result(right), jobs.Refused, "ledger", "already_done")
 		if !bytes.Equal(before, unit.Flash().Bytes()) {
 			t.Error("the flash was touched")
+		}
+	})
+}
+
+// A unit that is refused was done at a time by the station's clock on the wall.
+func TestRefusedByLocalTime(t *testing.T) {
+	local := time.Local
+	time.Local = time.FixedZone("NZDT", 13*60*60)
+	defer func() { time.Local = local }()
+	onBench(t, nil, func(b *bench) {
+		b.insert(left, newUnit(1))
+		passed := b.result(left)
+		b.remove(left)
+		b.insert(left, newUnit(1))
+		a := b.result(left)
+		b.expect(a, jobs.Refused, "ledger", "already_done")
+		if want := passed.End.Add(13*time.Hour).UTC().Format("2 January 2006 at 15:04") + " NZDT"; a.Failure == nil || !strings.Contains(a.Failure.Text, want) {
+			t.Errorf("it says %+v, want %q", a.Failure, want)
 		}
 	})
 }
