@@ -1,6 +1,9 @@
 package nvsgen
 
-import "bytes"
+import (
+	"bytes"
+	"fmt"
+)
 
 // Reopen reads a partition as [Parse] does, or with keys as [ParseEncrypted], and
 // also one on which the writes of [Partition.Writes] were cut off. Such a one has
@@ -33,6 +36,16 @@ func Reopen(image []byte, keys *Keys) (*Partition, error) {
 	}
 	p.flash = bytes.Clone(image)
 	return p, nil
+}
+
+// Onto has [Partition.Writes] start from another content of the flash than what was
+// read: after a cut, of which an earlier copy of the partition makes good.
+func (p *Partition) Onto(flash []byte) error {
+	if len(flash) != p.size {
+		return fmt.Errorf("%w: %d bytes, where the partition has %d", ErrSize, len(flash), p.size)
+	}
+	p.flash = bytes.Clone(flash)
+	return nil
 }
 
 // twins finds a page and its copy, and returns the image without the one and

@@ -78,7 +78,7 @@ func flash(c *cli.Context) error {
 		Open: func(ctx context.Context, _ hotplug.Device) (flasher.Port, error) {
 			return serialport.Open(ctx, cfg.port)
 		},
-		Slots: []station.Slot{slot}, Flasher: cfg.flasherConfig(), BootCheck: cfg.bootCheck(), KeyEscrow: cfg.keyEscrow(),
+		Slots: []station.Slot{slot}, Flasher: cfg.flasherConfig(), BootCheck: cfg.bootCheck(), KeyEscrow: cfg.keyEscrow(), Rescue: cfg.rescue(),
 		Unverified: cfg.unverified, Retries: cfg.MaxRetries, Grace: time.Second, Simulated: simulated(cfg.port), Log: log,
 	})
 	if err != nil {

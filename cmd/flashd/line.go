@@ -59,7 +59,7 @@ func newLine(cfg settings, log *slog.Logger) (_ *line, err error) {
 	l.station, err = station.New(station.Config{
 		Name: cfg.Station, Version: version, Store: l.store, Release: p.release, Previous: p.previous, Releases: cfg.releaseNamed, Source: p.source,
 		Open: l.from.Open, ResetPort: l.from.ResetPort, Slots: l.from.Slots(), Hook: p.hook, Simulated: cfg.simulate > 0,
-		Flasher: cfg.flasherConfig(), BootCheck: cfg.bootCheck(), KeyEscrow: cfg.keyEscrow(),
+		Flasher: cfg.flasherConfig(), BootCheck: cfg.bootCheck(), KeyEscrow: cfg.keyEscrow(), Rescue: cfg.rescue(),
 		MaxPerHub: cfg.USB.MaxPerHub, Retries: cfg.MaxRetries, Units: cfg.units, Grace: cfg.grace,
 		Registry: l.registry, Log: log,
 	})

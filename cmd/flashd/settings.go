@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os/user"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -122,6 +123,9 @@ func (s settings) keyEscrow() string {
 	}
 	return s.NVS.KeyEscrowDir
 }
+
+// rescue is the folder of what units' NVS held, while their reworks are under way.
+func (s settings) rescue() string { return filepath.Join(s.StateDir, "reworks") }
 
 // loadRelease reads the release to write: the one that is named, or the only
 // one there is.

@@ -57,6 +57,30 @@ func (r *Release) ReadHeld(nvs, keys []byte) (*Held, error) {
 	return h, nil
 }
 
+// RecoverHeld is ReadHeld for a unit whose rework was cut off: what it had before
+// that, and has no longer, it is to have again. It returns how many keys those are.
+func (r *Release) RecoverHeld(nvs, before, keys []byte) (*Held, int, error) {
+	h, err := r.ReadHeld(nvs, keys)
+	earlier, earlierErr := r.ReadHeld(before, keys)
+	if earlierErr != nil {
+		return h, 0, err
+	}
+	if err != nil { // nothing of it is left
+		return earlier, len(earlier.nvs.Entries), earlier.nvs.Onto(nvs)
+	}
+	lost := 0
+	for _, e := range earlier.nvs.Rows() {
+		if _, there := h.nvs.Lookup(e.Namespace, e.Key); there || e.Value == nil {
+			continue
+		}
+		if err := h.nvs.Set(e); err != nil {
+			return nil, 0, err
+		}
+		lost++
+	}
+	return h, lost, nil
+}
+
 // Damage says what could not be read, "" if nothing.
 func (h *Held) Damage() string {
 	switch n := len(h.nvs.Problems); n {

@@ -36,7 +36,8 @@ type attempt struct {
 	updated  bool                   // its firmware has updated itself
 	strayed  bool                   // a write to its NVS did not arrive
 	before   heldBytes              // what was in its NVS before the first write to it
-	held     *firmware.Held         // what of that can be kept; nil: nothing
+	kept     []byte                 // what was in it before an attempt that was cut off
+	held     *firmware.Held         // what of these can be kept; nil: nothing
 	own      []*flasher.Packed      // what only this unit gets, packed
 	helpers  sync.WaitGroup
 
@@ -273,6 +274,7 @@ func (a *attempt) close(ctx context.Context) (finished bool) {
 	}
 	a.record = record
 	a.report(record)
+	a.dropHeld()
 	if f := record.Failure; f != nil && stopsLine(f.Kind) {
 		a.stop(errors.New(f.Text + " " + f.Hint))
 	}

@@ -1,7 +1,6 @@
 package station
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -55,39 +54,8 @@ func (e escrow) keep(unit string, keys []byte) error {
 		return err
 	}
 	defer root.Close()
-	name := unit + ".bin"
-	err = writePrivate(root, name+".new", keys)
-	if err == nil {
-		err = root.Rename(name+".new", name)
-	}
-	if err == nil {
-		err = syncFolder(root)
-	}
-	if err != nil {
-		_ = root.Remove(name + ".new") // keys of nobody; the next attempt removes them, too
+	if err := replacePrivate(root, unit+".bin", keys); err != nil {
 		return fmt.Errorf("the NVS keys of unit %s cannot be kept in %s: %w", unit, string(e), err)
 	}
 	return nil
-}
-
-// writePrivate writes a file that only its owner can read, to the disk.
-func writePrivate(root *os.Root, name string, data []byte) error {
-	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err // left by a crash, perhaps with another mode
-	}
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	return cmp.Or(err, f.Sync(), f.Close())
-}
-
-// syncFolder makes the names in the folder durable.
-func syncFolder(root *os.Root) error {
-	f, err := root.Open(".")
-	if err != nil {
-		return err
-	}
-	return cmp.Or(f.Sync(), f.Close())
 }

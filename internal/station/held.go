@@ -30,9 +30,11 @@ func (a *attempt) readNVS(ctx context.Context) error {
 		}
 		a.before = before
 	}
+	if err := a.findHeld(); err != nil {
+		return err
+	}
 	var err error
-	a.held, err = a.Release.ReadHeld(a.before.nvs, a.before.keys)
-	if err != nil {
+	if a.held, err = a.openHeld(); err != nil {
 		a.note(fmt.Sprintf("Nothing in the unit's NVS partition could be kept, so it was made anew: %v.", err))
 	} else if damage := a.held.Damage(); damage != "" {
 		a.note("Some of the unit's NVS partition could not be read and is lost: " + damage + ".")

@@ -193,6 +193,9 @@ func (a *attempt) renew(ctx context.Context) error {
 	if err := a.confirmOwner(ctx, renewed.Keys); err != nil {
 		return err
 	}
+	if err := a.keepHeld(); err != nil {
+		return err
+	}
 	if err := a.writePages(ctx, renewed.Writes); err != nil || a.try == 1 {
 		return err
 	}

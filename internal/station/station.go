@@ -48,6 +48,7 @@ type Config struct {
 	Slots     []Slot        // in fixture order; none: every device is a slot of its own
 	Flasher   FlasherConfig // how to talk to chips
 	BootCheck BootCheck
+	Rescue    string                // folder that keeps what a unit's NVS held until its rework is done; "": the unit alone has it
 	KeyEscrow string                // folder that gets a copy of each unit's NVS keys; "": they are in the unit alone
 	MaxPerHub int                   // how many units behind one USB hub are written at once; 0: all
 	Retries   int                   // how often an attempt is begun again by itself where that may help
@@ -82,6 +83,7 @@ type Station struct {
 	Config
 	plan      plan // the release made ready for the wire
 	escrow    escrow
+	rescue    rescue
 	metrics   *metrics
 	board     *board    // what people see
 	quota     *quota    // how many more units to do
@@ -112,6 +114,7 @@ func New(cfg Config) (*Station, error) {
 		Config:  cfg,
 		plan:    plan,
 		escrow:  escrow,
+		rescue:  rescue(cfg.Rescue),
 		metrics: newMetrics(cfg.Registry),
 		quota:   newQuota(cfg.Units),
 		hubs:    newHubs(cfg.MaxPerHub),

@@ -1,0 +1,120 @@
+package station
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"hoptech.co.nz/flashd/internal/firmware"
+	"hoptech.co.nz/flashd/jobs"
+)
+
+// rescue is the folder that keeps, from the first write of a rework until the unit
+// passes, what its NVS partition held before. Whatever a power cut leaves of that,
+// and whatever the unit's firmware makes of it if it starts before the rework goes
+// on, nothing is lost. "" keeps none.
+type rescue string
+
+// open opens the folder, which it makes if need be.
+func (r rescue) open() (*os.Root, error) {
+	if err := os.MkdirAll(string(r), 0o700); err != nil {
+		return nil, err
+	}
+	return os.OpenRoot(string(r))
+}
+
+// fileOf names the copy for one rework of one unit. A later rework must not bring
+// back what the unit held long ago.
+func fileOf(unit string, rework uint64) string { return fmt.Sprintf("%s-%d.nvs", unit, rework) }
+
+// keep keeps a copy, unless an earlier attempt of the same rework did.
+func (r rescue) keep(unit string, rework uint64, nvs []byte) error {
+	if r == "" {
+		return nil
+	}
+	root, err := r.open()
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	name := fileOf(unit, rework)
+	if _, err := root.Stat(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return replacePrivate(root, name, nvs)
+}
+
+// find returns what was kept, or nil.
+func (r rescue) find(unit string, rework uint64) ([]byte, error) {
+	if r == "" {
+		return nil, nil
+	}
+	root, err := r.open()
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	nvs, err := root.ReadFile(fileOf(unit, rework))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return nvs, err
+}
+
+// drop removes all that was kept for a unit.
+func (r rescue) drop(unit string) error {
+	if r == "" {
+		return nil
+	}
+	root, err := r.open()
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	names, err := fs.Glob(root.FS(), unit+"-*")
+	for _, name := range names {
+		err = errors.Join(err, root.Remove(name))
+	}
+	return err
+}
+
+// findHeld finds out what the unit held when its rework was first begun, if that
+// was cut off.
+func (a *attempt) findHeld() (err error) {
+	if a.kept, err = a.rescue.find(a.decision.Unit.ID, a.decision.Rework.ID); err != nil {
+		return &fault{kindStore, fmt.Errorf("what the unit's NVS held before its rework cannot be read: %w", err)}
+	}
+	return nil
+}
+
+// openHeld opens what the unit holds now, with what it has lost meanwhile.
+func (a *attempt) openHeld() (*firmware.Held, error) {
+	if a.kept == nil {
+		return a.Release.ReadHeld(a.before.nvs, a.before.keys)
+	}
+	held, lost, err := a.Release.RecoverHeld(a.before.nvs, a.kept, a.before.keys)
+	if err == nil && lost > 0 {
+		a.note(fmt.Sprintf("%d keys are restored to NVS that it lost when the rework was cut off.", lost))
+	}
+	return held, err
+}
+
+// keepHeld makes sure that what the unit holds outlives the writes to come.
+func (a *attempt) keepHeld() error {
+	err := a.rescue.keep(a.decision.Unit.ID, a.decision.Rework.ID, a.before.nvs)
+	if err != nil {
+		return &fault{kindStore, fmt.Errorf("what the unit's NVS holds cannot be kept: %w", err)}
+	}
+	return nil
+}
+
+// dropHeld forgets what was kept of a unit that has passed.
+func (a *attempt) dropHeld() {
+	if a.record.Outcome != jobs.Pass {
+		return
+	}
+	if err := a.rescue.drop(a.record.Unit); err != nil {
+		a.log.Warn("what a unit's NVS held before its rework is still there", "folder", string(a.rescue), "unit", a.record.Unit, "err", err)
+	}
+}

@@ -1,0 +1,99 @@
+package station_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"hoptech.co.nz/flashd/flasher/espsim"
+	"hoptech.co.nz/flashd/internal/firmware"
+	"hoptech.co.nz/flashd/internal/station"
+	"hoptech.co.nz/flashd/jobs"
+	"hoptech.co.nz/flashd/nvsgen"
+)
+
+// fullNVS is a partition that is full but for two entries in each page, so that no
+// page can be changed without the others.
+func fullNVS(t *testing.T, r *firmware.Release) []byte {
+	t.Helper()
+	entries := credentialsNumber(1)
+	key := func(i int) string { return fmt.Sprintf("k%03d", i) }
+	for i := 0; ; i++ {
+		more := append(entries, nvsgen.U8("cust", key(i), uint8(i)))
+		if _, err := nvsgen.Generate(more, r.NVS.Size, nil); err != nil {
+			break
+		}
+		entries = more
+	}
+	image := must(nvsgen.Generate(entries, r.NVS.Size, nil))
+	p := must(nvsgen.Parse(image))
+	for _, i := range []int{20, 21, 150, 151, 280, 281, 400, 401} {
+		if !p.Remove("cust", key(i)) {
+			t.Fatalf("there is no key %d", i)
+		}
+	}
+	writes, safe, err := p.Writes()
+	if err != nil || !safe {
+		t.Fatal(err, safe)
+	}
+	for _, w := range writes {
+		copy(image[w.Page*nvsgen.PageSize:], w.Data)
+	}
+	return image
+}
+
+// A full partition is packed anew, page over page, when the unit is taken out. What
+// it held is restored when it is put in again, even if its firmware or somebody else
+// has made nothing of the rest meanwhile.
+func TestReworkRestoresWhatWasCutOff(t *testing.T) {
+	for _, tc := range []struct {
+		cut   int  // which of the writes
+		wiped bool // before the unit is put in again
+	}{{1, false}, {2, false}, {3, false}, {4, false}, {2, true}} {
+		t.Run(fmt.Sprintf("in write %d, wiped %t", tc.cut, tc.wiped), func(t *testing.T) {
+			r, folder := bothReleases(t)["plain"], filepath.Join(t.TempDir(), "rework")
+			onReturn(t, r, func(c *station.Config) { c.Rescue = folder }, func(u *returned) {
+				image := fullNVS(t, r)
+				u.program(int(r.NVS.Offset), image)
+				u.remove(left)
+				flash := u.unit.Flash()
+				put := func(faults ...espsim.Fault) {
+					u.unit = espsim.New(espsim.Config{
+						Model: espsim.ESP32S3, MAC: macOf(1), Flash: flash, Wiring: espsim.USBSerialJTAG,
+						Timing: espsim.Realistic(espsim.USBSerialJTAG), Faults: faults,
+					})
+					u.insert(left, u.unit)
+				}
+				if _, err := u.AllowRework(u.Context(), jobs.Rework{
+					Unit: unitOf(1), Reason: "customer return", By: "Eve", KeepAll: true,
+					Set: map[string]string{"gateway:comment": strings.Repeat("ab ", 20)},
+				}); err != nil {
+					t.Fatal(err)
+				}
+				put(espsim.Fault{Kind: espsim.DetachCommand, Op: 0x10, Nth: tc.cut}) // FLASH_DEFL_BEGIN
+				u.await(left, "an end", func(s station.SlotView) bool { return s.State != station.Working && s.State != station.Empty })
+				u.remove(left)
+				if kept := must(os.ReadDir(folder)); len(kept) != 1 {
+					t.Errorf("%d files are kept, want 1", len(kept))
+				}
+				if tc.wiped {
+					u.program(int(r.NVS.Offset), bytes.Repeat([]byte{0xFF}, r.NVS.Size))
+				}
+				put()
+				u.expect(u.result(left), jobs.Pass, "", "")
+				now := u.nvs()
+				for _, e := range must(nvsgen.Parse(image)).Entries {
+					if got, _ := now.Lookup(e.Namespace, e.Key); got != e.Value {
+						t.Errorf("%s/%s is %v, want %v", e.Namespace, e.Key, got, e.Value)
+					}
+				}
+				if kept := must(os.ReadDir(folder)); len(kept) != 0 {
+					t.Errorf("%d files are left", len(kept))
+				}
+			})
+		})
+	}
+}
