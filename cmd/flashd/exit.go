@@ -47,7 +47,7 @@ func report(stderr io.Writer, err error) int {
 	var ee *exitError
 	switch {
 	case errors.As(err, &ee):
-		fmt.Fprintf(stderr, "flashd: %v\n", err)
+		fmt.Fprintf(stderr, "flashd: %s\n", inWords(err))
 		if ee.hint != "" {
 			fmt.Fprintf(stderr, "  %s\n", ee.hint)
 		}
@@ -56,7 +56,7 @@ func report(stderr io.Writer, err error) int {
 		fmt.Fprintln(stderr, "flashd: interrupted")
 		return exitInterrupted
 	default:
-		fmt.Fprintf(stderr, "flashd: %v\n", err)
+		fmt.Fprintf(stderr, "flashd: %s\n", inWords(err))
 		return exitFailure
 	}
 }

@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -60,10 +61,8 @@ func flash(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	var once sync.Once
-	source, err := cfg.source(func(err error) {
-		once.Do(func() { fmt.Fprintf(c.App.ErrWriter, "flashd: %s Ctrl-C gives up.\n", heldBy(err)) })
-	})
+	var st *station.Station
+	source, err := cfg.source(func(err error) { st.AwaitCredentials(heldBy(err)) })
 	if err != nil {
 		return err
 	}
@@ -73,7 +72,7 @@ func flash(c *cli.Context) error {
 	}
 	defer store.Close()
 	slot := station.Slot{Path: cfg.port, Name: filepath.Base(cfg.port)}
-	st, err := station.New(station.Config{
+	st, err = station.New(station.Config{
 		Name: cfg.Station, Version: version, Store: store, Release: release, Previous: previous, Releases: cfg.releaseNamed, Source: source,
 		Open: func(ctx context.Context, _ hotplug.Device) (flasher.Port, error) {
 			return serialport.Open(ctx, cfg.port)
@@ -105,6 +104,24 @@ func flashLog(c *cli.Context, cfg settings) (*slog.Logger, error) {
 // emulator.
 func simulated(port string) bool {
 	return strings.HasPrefix(port, "socket://") || strings.HasPrefix(port, "rfc2217://") || strings.HasPrefix(port, "/dev/pts/")
+}
+
+// checkPort wants a port that there is. What one is to be reached at over the
+// network is for who opens it.
+func checkPort(port string) error {
+	const hint = "flashd ports lists those there are."
+	if strings.Contains(port, "://") {
+		return nil
+	}
+	switch info, err := os.Stat(port); {
+	case errors.Is(err, fs.ErrNotExist):
+		return withHint(exitFailure, fmt.Errorf("--port %s: there is no such port", port), hint)
+	case err != nil:
+		return fmt.Errorf("--port: %w", err)
+	case info.Mode()&fs.ModeCharDevice == 0:
+		return withHint(exitUsage, fmt.Errorf("--port %s: that is no serial port", port), hint)
+	}
+	return nil
 }
 
 // deviceAt describes the unit on a port, as far as USB tells.
@@ -140,8 +157,13 @@ func flashOne(ctx context.Context, st *station.Station, device hotplug.Device, p
 	watchCtx, unwatch := context.WithCancel(context.WithoutCancel(ctx))
 	defer unwatch()
 	var last station.SlotView
+	waits := false
 	for view := range st.Watch(watchCtx) {
 		last = view.Slots[0]
+		if waits = waits && view.Held != ""; !waits && view.Held != "" {
+			waits = true
+			fmt.Fprintf(progress, "flashd: %s Ctrl-C gives up.\n", view.Held)
+		}
 		bar.show(last)
 		if last.State != station.Working && last.State != station.Empty || runCtx.Err() != nil && last.State == station.Empty {
 			break

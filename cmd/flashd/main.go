@@ -54,8 +54,6 @@ func explain(commands []*cli.Command) {
 	}
 }
 
-func usageError(_ *cli.Context, err error, _ bool) error { return usagef("%w", err) }
-
 // noSuchCommand is what runs where only a subcommand makes sense.
 func noSuchCommand(c *cli.Context) error {
 	if c.NArg() == 0 {

@@ -116,10 +116,14 @@ func readKeys(name string) (*nvsgen.Keys, error) {
 // exactArgs returns the arguments if there are as many as names.
 func exactArgs(c *cli.Context, names ...string) ([]string, error) {
 	args := c.Args().Slice()
-	if len(args) != len(names) {
+	switch {
+	case len(args) == len(names):
+		return args, nil
+	case len(names) == 1:
+		return nil, usagef("%s wants one argument, %s, and got %d", c.Command.HelpName, c.Command.ArgsUsage, len(args))
+	default:
 		return nil, usagef("%s wants %d arguments, %s, and got %d", c.Command.HelpName, len(names), c.Command.ArgsUsage, len(args))
 	}
-	return args, nil
 }
 
 // parseSize reads a number of bytes, decimal or with 0x.

@@ -70,6 +70,9 @@ func mayWrite(name string, overwrite bool) error {
 func createTemp(name string, mode fs.FileMode) (*os.File, error) {
 	for n := os.Getpid(); ; n++ {
 		f, err := os.OpenFile(fmt.Sprintf("%s.new-%d", name, n), os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
+		if e, failed := errors.AsType[*fs.PathError](err); failed {
+			e.Path = name
+		}
 		if !errors.Is(err, fs.ErrExist) {
 			return f, err
 		}

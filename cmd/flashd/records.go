@@ -41,7 +41,7 @@ func openRecords(c *cli.Context) (_ records, done func(), err error) {
 		return client, client.Close, nil
 	}
 	if !errors.Is(err, web.ErrNoDaemon) {
-		return nil, nil, err
+		return nil, nil, diskError(err)
 	}
 	store, err := jobs.OpenReadOnly(storePath(stateDir))
 	if errors.Is(err, jobs.ErrOlder) {

@@ -33,7 +33,7 @@ func dialStation(c *cli.Context) (reworker, error) {
 		return client, nil
 	}
 	if !errors.Is(err, web.ErrNoDaemon) {
-		return nil, err
+		return nil, diskError(err)
 	}
 	return offline{stateDir}, nil
 }

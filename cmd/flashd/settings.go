@@ -82,6 +82,9 @@ func flashSettings(c *cli.Context) (settings, error) {
 	if s.port == "" {
 		return s, usagef("which port? Add --port, such as --port /dev/ttyACM0; flashd ports lists those there are")
 	}
+	if err := checkPort(s.port); err != nil {
+		return s, err
+	}
 	if c.IsSet("baud") {
 		s.Flasher.Baud = c.Int("baud")
 	}

@@ -73,7 +73,11 @@ func (s settings) source(waiting func(error)) (credentials.Source, error) {
 		}
 		return credentials.NewDerive(credentials.DeriveConfig{Salt: salt, Host: chosen.Derive.MQTTHost, Port: chosen.Derive.MQTTPort})
 	case config.FromCSV:
-		return credentials.NewCSV(chosen.CSV.File)
+		source, err := credentials.NewCSV(chosen.CSV.File)
+		if err != nil {
+			return nil, fmt.Errorf("file of credentials: %w", err)
+		}
+		return source, nil
 	case demo:
 		if s.simulate == 0 && !simulated(s.port) {
 			return nil, usagef("--credentials demo is for simulated units; a real one needs its own")

@@ -17,6 +17,9 @@ func versionCommand() *cli.Command {
 		Name:  "version",
 		Usage: "say which flashd this is",
 		Action: func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return usagef("flashd version takes no arguments, got %q", c.Args().First())
+			}
 			fmt.Fprintf(c.App.Writer, "flashd %s (%s)\n%s\n", version, runtime.Version(), stubVersion())
 			return nil
 		},
