@@ -28,7 +28,7 @@ type phase struct {
 var phases = []phase{
 	{name: "connect", limit: 30 * time.Second, share: 4, blind: true, run: (*attempt).connect},
 	{name: "identify", limit: 10 * time.Second, share: 1, blind: true, run: (*attempt).identify},
-	{name: "ledger", limit: 10 * time.Second, share: 1, run: (*attempt).ledger},
+	{name: "ledger", share: 1, run: (*attempt).ledger},
 	{name: "attach", limit: 20 * time.Second, share: 4, blind: true, run: (*attempt).attach},
 	{name: "read_nvs", limit: 2 * time.Minute, share: 2, when: (*attempt).keepsNVS, run: (*attempt).readNVS},
 	{name: "write", limit: 10 * time.Minute, share: 58, when: (*attempt).writesFirmware, turn: true, blind: true, run: (*attempt).write},
@@ -148,14 +148,16 @@ func (a *attempt) rightChip() error {
 
 // ledger asks the record whether this unit may be written, and has the unit's
 // credentials fetched while its firmware is.
-func (a *attempt) ledger(context.Context) error {
+func (a *attempt) ledger(ctx context.Context) error {
 	if a.decision.Unit.ID == "" {
-		decision, err := a.Store.Identify(a.record.ID, a.dev.MAC().DeviceID(), a.dev.Chip().Name)
+		err := a.insist(ctx, func() (err error) {
+			a.decision, err = a.Store.Identify(a.record.ID, a.dev.MAC().DeviceID(), a.dev.Chip().Name)
+			return err
+		}, a.sayUnwritten)
 		if err != nil {
 			return &fault{kindStore, err}
 		}
-		a.decision = decision
-		a.log = a.log.With("unit", decision.Unit.ID)
+		a.log = a.log.With("unit", a.decision.Unit.ID)
 	}
 	switch a.decision.Verdict {
 	case jobs.AlreadyPassed:
