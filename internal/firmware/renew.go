@@ -143,6 +143,10 @@ type Renewed struct {
 // not needed. ErrUnfit is returned for settings that do not suit the unit, and when
 // NVS is too full.
 func (h *Held) Renew(v Values, n Renewal) (*Renewed, error) {
+	// They may have been allowed without a release at hand, or for another one.
+	if err := h.release.CheckSettings(n.Set); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnfit, err)
+	}
 	t := h.release.template
 	renewing := v[MQTTPass] != ""
 	fill := t.entriesFor

@@ -181,6 +181,17 @@ func TestCheckSettings(t *testing.T) {
 	}
 }
 
+// Settings that were allowed under another release are checked again.
+func TestRenewChecksSettings(t *testing.T) {
+	r := imported(t, renewable)
+	for key, value := range map[string]string{"mqtt_user": "A1B2C3D4E5F7", "provisioned": "0"} {
+		_, err := heldBy(t, r).Renew(fresh, firmware.Renewal{Set: []firmware.Setting{{Key: key, Value: value}}})
+		if !errors.Is(err, firmware.ErrUnfit) {
+			t.Errorf("%s was set: %v", key, err)
+		}
+	}
+}
+
 func TestReadHeld(t *testing.T) {
 	r := imported(t, renewable)
 	blank := make([]byte, r.NVS.Size)

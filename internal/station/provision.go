@@ -167,6 +167,9 @@ func (a *attempt) ledger(ctx context.Context) error {
 	case jobs.Busy:
 		return &fault{kindBusy, fmt.Errorf("unit %s is being worked on in slot %s", a.dev.MAC().DeviceID(), a.decision.Other.Slot)}
 	}
+	if err := a.checkRework(); err != nil {
+		return err
+	}
 	if a.asksEarly() {
 		a.ask()
 	}

@@ -14,8 +14,8 @@ import (
 // in its slot is begun at once, or when the attempt under way has ended; any
 // other when it is put in.
 func (s *Station) AllowRework(_ context.Context, r jobs.Rework) (jobs.Rework, error) {
-	if err := s.Release.CheckSettings(settingsOf(r.Set)); err != nil {
-		return r, fmt.Errorf("rework of %.40s: %w: %w", r.Unit, jobs.ErrBadRework, err)
+	if err := CheckRework(s.Release, r); err != nil {
+		return r, err
 	}
 	allowed, err := s.Store.AllowRework(r)
 	if err != nil {
@@ -30,6 +30,26 @@ func (s *Station) AllowRework(_ context.Context, r jobs.Rework) (jobs.Rework, er
 		}
 	}
 	return allowed, nil
+}
+
+// CheckRework returns jobs.ErrBadRework for one that sets what a release does not
+// let a rework set.
+func CheckRework(release *firmware.Release, r jobs.Rework) error {
+	if err := release.CheckSettings(settingsOf(r.Set)); err != nil {
+		return fmt.Errorf("rework of %.40s: %w: %w", r.Unit, jobs.ErrBadRework, err)
+	}
+	return nil
+}
+
+// checkRework is for a rework that was allowed while no release was at hand, or
+// another one. The unit is left as it is.
+func (a *attempt) checkRework() error {
+	if r := a.decision.Rework; r != nil {
+		if err := a.Release.CheckSettings(settingsOf(r.Set)); err != nil {
+			return &fault{kindUnfit, err}
+		}
+	}
+	return nil
 }
 
 // reworking is what a tile says of a unit with that verdict.
