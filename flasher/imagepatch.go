@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"math/bits"
 	"slices"
 )
@@ -54,7 +55,8 @@ func (img *Image) patch(data []byte, s FlashSettings) error {
 		data[3] = byte(code)<<4 | data[3]&0x0F
 	}
 	if s.MHz != 0 {
-		for code := range clockDividers {
+		// In order: of two codes for a clock the C6's ROM wants the lower (esp32c6.py).
+		for _, code := range slices.Sorted(maps.Keys(clockDividers)) {
 			if mhz, _ := img.flashMHz(code); mhz == s.MHz {
 				data[3] = data[3]&0xF0 | code
 				return nil

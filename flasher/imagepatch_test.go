@@ -39,6 +39,12 @@ func TestPatchImage(t *testing.T) {
 			}
 		})
 	}
+	c6 := testImage(13, []byte("boot"))
+	for range 20 { // two codes mean 80 MHz there, of which its ROM gets on with one
+		if patched, err := flasher.PatchImage(c6, flasher.FlashSettings{MHz: 80}); err != nil || patched[3]&0xF != 0 {
+			t.Fatalf("80 MHz on a C6: %v, byte %02x", err, patched[3])
+		}
+	}
 	for _, s := range []flasher.FlashSettings{{Mode: "quick"}, {Size: 3 << 20}, {Size: 256 << 20}, {Size: 1 << 19}, {MHz: 33}} {
 		if _, err := flasher.PatchImage(plain, s); !errors.Is(err, flasher.BadImage) {
 			t.Errorf("%+v: %v", s, err)

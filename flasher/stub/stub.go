@@ -29,7 +29,6 @@ type Image struct {
 	Entry     uint32 // where MEM_END starts it
 	TextStart uint32 // load address of Text
 	DataStart uint32 // load address of Data
-	BSSStart  uint32 // where the memory begins that the stub clears itself
 	Text      []byte
 	Data      []byte
 }
@@ -78,7 +77,6 @@ func parse(chip string, raw []byte) (*Image, error) {
 		TextStart uint32 `json:"text_start"`
 		Data      []byte `json:"data"`
 		DataStart uint32 `json:"data_start"`
-		BSSStart  uint32 `json:"bss_start"`
 	}
 	if err := json.Unmarshal(raw, &f); err != nil {
 		return nil, fmt.Errorf("stub %s: %w", chip, err)
@@ -87,7 +85,7 @@ func parse(chip string, raw []byte) (*Image, error) {
 		return nil, fmt.Errorf("stub %s: the file has no entry point or no code", chip)
 	}
 	return &Image{
-		Entry: f.Entry, TextStart: f.TextStart, DataStart: f.DataStart, BSSStart: f.BSSStart,
+		Entry: f.Entry, TextStart: f.TextStart, DataStart: f.DataStart,
 		Text: f.Text, Data: f.Data,
 	}, nil
 }
