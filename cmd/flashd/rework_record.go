@@ -10,6 +10,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"hoptech.co.nz/flashd/internal/firmware"
+	"hoptech.co.nz/flashd/internal/station"
 	"hoptech.co.nz/flashd/internal/web"
 	"hoptech.co.nz/flashd/jobs"
 )
@@ -24,23 +26,28 @@ type reworker interface {
 // dialStation finds the daemon that runs on a state directory, and opens the
 // record itself if none does.
 func dialStation(c *cli.Context) (reworker, error) {
-	stateDir, err := stateDir(c)
+	cfg, err := recordConfig(c)
 	if err != nil {
 		return nil, err
 	}
-	client, err := web.Dial(stateDir)
+	client, err := web.Dial(cfg.StateDir)
 	if err == nil {
 		return client, nil
 	}
 	if !errors.Is(err, web.ErrNoDaemon) {
 		return nil, diskError(err)
 	}
-	return offline{stateDir}, nil
+	// Without a release that can be loaded, what is set is checked when it is carried out.
+	release, _ := settings{Config: cfg}.loadRelease()
+	return offline{cfg.StateDir, release}, nil
 }
 
 // offline changes the record of a station whose daemon does not run. It holds it
 // for a moment each time, so that a daemon can start beside a scanner.
-type offline struct{ stateDir string }
+type offline struct {
+	stateDir string
+	release  *firmware.Release // of the station; nil: not known
+}
 
 func (offline) Close() {}
 
@@ -51,6 +58,11 @@ func (o offline) Rework(_ context.Context, q web.ReworkRequest) (a web.ReworkAns
 	r, err := q.Rework(time.Now())
 	if err != nil {
 		return a, usagef("%w", err)
+	}
+	if o.release != nil {
+		if err := station.CheckRework(o.release, r); err != nil {
+			return a, err
+		}
 	}
 	err = o.update(func(s *jobs.Store) error {
 		a.Rework, err = s.AllowRework(r)

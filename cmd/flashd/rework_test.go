@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -109,6 +111,23 @@ func TestReworkWithoutDaemon(t *testing.T) {
 	}
 	if all := listedReworks(t, dir, "--all"); len(all) != 1 {
 		t.Errorf("%d reworks are recorded, want 1", len(all))
+	}
+}
+
+// Without a daemon the release that is configured says what can be set.
+func TestReworkWithoutDaemonChecksSettings(t *testing.T) {
+	dir, units := simulatedUnits(t, "1")
+	images, _ := demoRelease(t)
+	config := filepath.Join(t.TempDir(), "flashd.yaml")
+	if err := os.WriteFile(config, fmt.Appendf(nil, "state_dir: %s\nimages_dir: %s\nrelease: demo\n", filepath.Join(dir, "state"), images), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr := runFlashd(t, dir, exitUsage, "rework", "--config", config, units[0], "--reason", "x", "--set", "mqtt_user=A1B2C3D4E5F6")
+	if !strings.Contains(stderr, "come from their source only") {
+		t.Errorf("it says %q", stderr)
+	}
+	if armed := listedReworks(t, dir, "--all"); len(armed) != 0 {
+		t.Errorf("recorded: %+v", armed)
 	}
 }
 
