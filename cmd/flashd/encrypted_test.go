@@ -71,6 +71,13 @@ func TestFlashWithEscrow(t *testing.T) {
 			t.Errorf("the escrow does not hold the unit's keys: %v", err)
 		}
 	}
+	image := filepath.Join(dir, "flash.bin")
+	if err := os.WriteFile(image, chip.Flash().Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if stdout, _ := runFlashd(t, dir, exitDone, "nvs", "inspect", image); !strings.Contains(stdout, unit) || strings.Contains(stdout, "problem") {
+		t.Errorf("of the whole flash it shows %q", stdout)
+	}
 	if bytes.Equal(keys[0], keys[1]) {
 		t.Error("a unit that was written whole again has its old keys")
 	}

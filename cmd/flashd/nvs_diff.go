@@ -11,10 +11,10 @@ import (
 func nvsDiffCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "diff",
-		Usage:     "show the keys that differ between two partition images; exit 1 if any do",
+		Usage:     "show the keys that differ between two images, of partitions or of whole flashes; exit 1 if any do",
 		ArgsUsage: "A B",
 		Flags: []cli.Flag{
-			nvsKeysFlag(), showSecretsFlag(),
+			nvsKeysFlag(), nvsPartitionFlag(), showSecretsFlag(),
 			&cli.StringFlag{Name: "keys-b", Usage: "`FILE` with the keys of B, if they are others"},
 		},
 		Action: runNVSDiff,
@@ -30,11 +30,11 @@ func runNVSDiff(c *cli.Context) error {
 	if keysB == "" {
 		keysB = c.String("keys")
 	}
-	a, err := openPartition(args[0], c.String("keys"))
+	a, err := openPartition(args[0], c.String("keys"), c.String("partition"))
 	if err != nil {
 		return err
 	}
-	b, err := openPartition(args[1], keysB)
+	b, err := openPartition(args[1], keysB, c.String("partition"))
 	if err != nil {
 		return err
 	}

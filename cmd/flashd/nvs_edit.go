@@ -68,15 +68,25 @@ func nvsRemoveCommand() *cli.Command {
 
 // editPartition changes the image in a file.
 func editPartition(name, keyFile string, change func(*nvsgen.Partition) error) error {
-	p, err := openPartition(name, keyFile)
+	keys, err := readKeys(keyFile)
 	if err != nil {
 		return err
+	}
+	image, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	if isWholeFlash(image) {
+		return fmt.Errorf("%s is an image of a whole flash: only that of an NVS partition can be changed", name)
+	}
+	p, err := parsePartition(image, keys, "")
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	if err := change(p); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	image, err := p.Image()
-	if err != nil {
+	if image, err = p.Image(); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return replaceFile(name, image)

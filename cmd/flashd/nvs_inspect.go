@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -21,10 +22,10 @@ import (
 func nvsInspectCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "inspect",
-		Usage:     "show what the firmware sees in a partition image, and what is damaged",
+		Usage:     "show what the firmware sees in the image of a partition, or in that of a whole flash, and what is damaged",
 		ArgsUsage: "BIN",
 		Flags: []cli.Flag{
-			nvsKeysFlag(), showSecretsFlag(),
+			nvsKeysFlag(), nvsPartitionFlag(), showSecretsFlag(),
 			&cli.StringFlag{Name: "format", Value: "table", Usage: "table or json"},
 		},
 		Action: runNVSInspect,
@@ -40,7 +41,7 @@ func runNVSInspect(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := openPartition(args[0], c.String("keys"))
+	p, err := openPartition(args[0], c.String("keys"), c.String("partition"))
 	if err != nil {
 		return err
 	}
@@ -58,8 +59,9 @@ func runNVSInspect(c *cli.Context) error {
 	}
 }
 
-// openPartition parses the image in a file.
-func openPartition(name, keyFile string) (*nvsgen.Partition, error) {
+// openPartition parses the NVS partition in a file: that is its image, or one of a
+// whole flash with the partition of that label in it.
+func openPartition(name, keyFile, label string) (*nvsgen.Partition, error) {
 	keys, err := readKeys(keyFile)
 	if err != nil {
 		return nil, err
@@ -68,16 +70,35 @@ func openPartition(name, keyFile string) (*nvsgen.Partition, error) {
 	if err != nil {
 		return nil, err
 	}
-	var p *nvsgen.Partition
-	if keys == nil {
-		p, err = nvsgen.Parse(image)
-	} else {
-		p, err = nvsgen.ParseEncrypted(image, keys)
-	}
+	p, err := parsePartition(image, keys, label)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return p, nil
+}
+
+func parsePartition(image []byte, keys *nvsgen.Keys, label string) (p *nvsgen.Partition, err error) {
+	if isWholeFlash(image) {
+		var own *nvsgen.Keys
+		if image, own, err = nvsOf(image, label); err != nil {
+			return nil, err
+		}
+		if keys == nil && own != nil {
+			p, err = nvsgen.ParseEncrypted(image, own)
+			if !errors.Is(err, nvsgen.ErrWrongKeys) {
+				return p, err
+			}
+		}
+	} else if label != "" {
+		return nil, usagef("--partition %s: it is no image of a whole flash, since it has no partition table at %#x", label, tableOffset)
+	}
+	if keys != nil {
+		return nvsgen.ParseEncrypted(image, keys)
+	}
+	if p, err = nvsgen.Parse(image); err != nil {
+		return nil, err
+	}
+	return p, checkPages(p)
 }
 
 // secretWords are what the name of a secret has in it.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"hoptech.co.nz/flashd/internal/firmware"
 	"hoptech.co.nz/flashd/nvsgen"
 )
 
@@ -284,5 +285,60 @@ func TestNVSBatch(t *testing.T) {
 	_, errs, code = b.run("batch", "@config.csv", "@same.csv", "@more", "--fileid", "mac")
 	if code != exitFailure || !strings.Contains(errs, "names an earlier unit") {
 		t.Errorf("the same name: exit code %d: %s", code, errs)
+	}
+}
+
+// flash is the image of a whole flash with a release and an NVS partition.
+func (b nvsBench) flash(r *firmware.Release, nvs []byte) string {
+	b.Helper()
+	image := bytes.Repeat([]byte{0xFF}, r.FlashSize)
+	for _, s := range r.Segments {
+		copy(image[s.Offset:], s.Data)
+	}
+	copy(image[r.NVS.Offset:], nvs)
+	return b.write("flash.bin", string(image))
+}
+
+func TestNVSInspect_wholeFlash(t *testing.T) {
+	b := newNVSBench(t)
+	b.factory()
+	nvs, err := os.ReadFile(b.path("f.bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, r := demoRelease(t)
+	b.flash(r, nvs)
+	for _, args := range [][]string{{"@flash.bin"}, {"@flash.bin", "--partition", "nvs"}} {
+		if out := b.must(append([]string{"inspect"}, args...)...); !strings.Contains(out, "A1B2C3D4E5F6") || strings.Contains(out, "problem") {
+			t.Errorf("%q: it shows %s", args, out)
+		}
+	}
+	if out := b.must("diff", "@flash.bin", "@f.bin"); out != "" {
+		t.Errorf("the partition differs from what it was made of: %s", out)
+	}
+	image, err := os.ReadFile(b.path("flash.bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.write("program.bin", string(image[0x10000:]))
+	b.write("short.bin", string(image[:0x9000]))
+	for _, tc := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"inspect", "@flash.bin", "--partition", "otadata"}, exitUsage, "the NVS partitions of the flash are nvs"},
+		{[]string{"inspect", "@f.bin", "--partition", "nvs"}, exitUsage, "no image of a whole flash"},
+		{[]string{"inspect", "@program.bin"}, exitFailure, "no partition table at 0x8000"},
+		{[]string{"inspect", "@short.bin"}, exitFailure, "cut short"},
+		{[]string{"set", "@flash.bin", "gateway", "region", "string", "eu"}, exitFailure, "only that of an NVS partition"},
+	} {
+		out, errs, code := b.run(tc.args...)
+		if code != tc.code || !strings.Contains(errs, tc.want) || strings.Count(out+errs, "\n") > 2 {
+			t.Errorf("%v: exit code %d: %.300s%.300s; want %d with %q", tc.args, code, out, errs, tc.code, tc.want)
+		}
+	}
+	if after, err := os.ReadFile(b.path("flash.bin")); err != nil || !bytes.Equal(after, image) {
+		t.Errorf("a refused change was written: %v", err)
 	}
 }
