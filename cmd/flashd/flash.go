@@ -34,6 +34,7 @@ func flashCommand() *cli.Command {
 			&cli.BoolFlag{Name: "no-stub", Usage: "use the chip's ROM loader only"},
 			diffFlag(),
 			&cli.StringFlag{Name: "unverified", Usage: "write the release to a unit in secure download mode, too, which cannot be verified; `REASON` is why, for the record. It gets no credentials and does not pass"},
+			&cli.StringFlag{Name: "by", Usage: "with --unverified: `NAME` of who wants that", DefaultText: "the user who runs the command, with sudo, too"},
 			&cli.BoolFlag{Name: "no-boot-check", Usage: "do not wait for the unit to start and say its Device ID"},
 			logFormatFlag(),
 		},

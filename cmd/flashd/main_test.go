@@ -17,6 +17,10 @@ const asFlashd = "FLASHD_TEST_AS_FLASHD"
 func TestMain(m *testing.M) {
 	// This machine's own station, if it is one, is none of the tests' business.
 	packagedConfig = os.Getenv("FLASHD_TEST_PACKAGED_CONFIG")
+	// Where root runs the tests, somebody is behind that.
+	if err := os.Setenv("SUDO_USER", "ann"); err != nil {
+		panic(err)
+	}
 	if os.Getenv(asFlashd) != "" {
 		os.Exit(run())
 	}
@@ -25,8 +29,9 @@ func TestMain(m *testing.M) {
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:  "testdata/script",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCode},
+		Dir:   "testdata/script",
+		Setup: func(env *testscript.Env) error { env.Setenv("SUDO_USER", "ann"); return nil },
+		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCode},
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os/user"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -41,7 +40,7 @@ func reworkRecordFlags() []cli.Flag {
 	return []cli.Flag{
 		configFlag(), stateDirFlag(),
 		&cli.StringFlag{Name: "reason", Usage: "why; `TEXT` for the record (required)"},
-		&cli.StringFlag{Name: "by", Usage: "`NAME` of who allows it", DefaultText: "the user who runs the command"},
+		&cli.StringFlag{Name: "by", Usage: "`NAME` of who allows it", DefaultText: "the user who runs the command, with sudo, too"},
 	}
 }
 
@@ -119,13 +118,9 @@ func reasonAndName(c *cli.Context) (reason, name string, err error) {
 		return "", "", usagef("a rework is recorded with its reason: add --reason TEXT")
 	}
 	if name == "" {
-		u, err := user.Current()
-		if err != nil {
-			return "", "", withHint(exitUsage, fmt.Errorf("who allows the rework is not known: %w", err), "Add --by NAME.")
-		}
-		name = u.Username
+		name, err = caller()
 	}
-	return reason, name, nil
+	return reason, name, err
 }
 
 // reworkScanned takes units as they are scanned. One that cannot be reworked does

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -90,7 +89,7 @@ func flashSettings(c *cli.Context) (settings, error) {
 	}
 	s.Flasher.Stub = s.Flasher.Stub && !c.Bool("no-stub")
 	if c.IsSet("unverified") {
-		if s.unverified, err = askedBy(c.String("unverified")); err != nil {
+		if s.unverified, err = askedBy(c); err != nil {
 			return s, err
 		}
 	}
@@ -99,15 +98,17 @@ func flashSettings(c *cli.Context) (settings, error) {
 }
 
 // askedBy says for the record who wants something, and why.
-func askedBy(reason string) (string, error) {
+func askedBy(c *cli.Context) (_ string, err error) {
+	reason, name := c.String("unverified"), c.String("by")
 	if strings.TrimSpace(reason) == "" {
 		return "", usagef("--unverified wants the reason, for the record")
 	}
-	u, err := user.Current()
-	if err != nil {
-		return "", fmt.Errorf("who writes an unverified unit is not known: %w", err)
+	if name == "" {
+		if name, err = caller(); err != nil {
+			return "", err
+		}
 	}
-	return fmt.Sprintf("by %s: %s", u.Username, reason), nil
+	return fmt.Sprintf("by %s: %s", name, reason), nil
 }
 
 func (s settings) flasherConfig() station.FlasherConfig {
