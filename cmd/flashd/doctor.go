@@ -52,6 +52,7 @@ var checks = []check{
 	{"flasher stub", checkStub},
 	{"credentials", checkCredentials},
 	{"secrets", checkSecrets},
+	{"API", checkAPI},
 	{"hooks", checkHooks},
 	{"clock", checkClock},
 	{"boards", checkBoards},

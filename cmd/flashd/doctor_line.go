@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -16,11 +15,15 @@ import (
 )
 
 // checkUser notes that root may do what the station's user may not.
-func checkUser(context.Context, *patient) finding {
+func checkUser(_ context.Context, p *patient) finding {
+	me := userName(os.Geteuid())
 	if os.Geteuid() == 0 {
 		return doubtful("Ask again as the station's user: sudo -u flashd flashd doctor.", "root may open everything, so nothing is said here about permissions")
 	}
-	return fine("user %d", os.Geteuid())
+	if info, err := os.Stat(p.StateDir); err == nil && foreign(info) {
+		return doubtful(askAs(info), "you are %s, and the station's user is %s: what is said here of files is not what the station finds", me, ownerName(info))
+	}
+	return fine("%s", me)
 }
 
 // checkStateDir wants a folder that the record can be written into.
@@ -38,6 +41,8 @@ func checkStateDir(_ context.Context, p *patient) finding {
 		return wrong("Make it a folder of the station's user.", "%v", err)
 	case !info.IsDir():
 		return wrong("Move it away, or name another folder in state_dir.", "%s is not a folder", dir)
+	case unix.Access(dir, unix.R_OK|unix.W_OK|unix.X_OK) != nil && foreign(info):
+		return wrong(askAs(info), "you are %s, not %s, and may not write into %s", userName(os.Geteuid()), ownerName(info), dir)
 	case unix.Access(dir, unix.R_OK|unix.W_OK|unix.X_OK) != nil:
 		return wrong("As root: chown -R flashd:flashd "+dir+".", "this user may not write into %s", dir)
 	case info.Mode().Perm()&0o002 != 0:
@@ -88,6 +93,9 @@ func checkReleaseLoads(_ context.Context, p *patient) finding {
 	if err != nil {
 		return wrongAs(err, "Import the release again: flashd image import NAME DIR.")
 	}
+	if _, err := p.loadPrevious(r); err != nil {
+		return wrongAs(err, "Name another release in previous_release, or take that out of flashd.yaml.")
+	}
 	return fine("%s, for %s, is whole", r.Name, r.Chip)
 }
 
@@ -111,7 +119,7 @@ func checkCredentials(ctx context.Context, p *patient) finding {
 	if p.Credentials.Source == "" {
 		return wrong("Choose credentials.source in flashd.yaml, and name that file with --config.", "where they come from is not said")
 	}
-	if secret := p.secretFile(); os.Getenv("CREDENTIALS_DIRECTORY") == "" && strings.HasPrefix(secret, "/run/credentials/") {
+	if secret := p.secretFile(); onlyForService(secret) {
 		return doubtful("Put the secret into /etc/credstore/flashd.token or flashd.salt; the log of the service says whether it was found.",
 			"only the service can read %s, so they cannot be checked from here", secret)
 	}

@@ -125,6 +125,10 @@ func TestDoctorChecks(t *testing.T) {
 		}, good, "demo, for esp32s3, is whole"},
 		{"demo for real units", "release", func(t *testing.T, p *patient) { p.ImagesDir, _ = demoRelease(t) }, bad, "Make a release of your own"},
 		{"no release", "release", func(_ *testing.T, p *patient) { p.ImagesDir = p.root; p.Release = "1.4" }, bad, "flashd image list"},
+		{"no release before", "release", func(t *testing.T, p *patient) {
+			dir, _ := demoRelease(t)
+			p.ImagesDir, p.simulate, p.Release, p.PreviousRelease = dir, 1, "demo", "1.3"
+		}, bad, "believed to hold"},
 		{"stub switched off", "flasher stub", func(_ *testing.T, p *patient) { p.Flasher.Stub = false }, doubt, "ROM loader"},
 		{"salt", "credentials", nil, good, "from derive"},
 		{"no source", "credentials", func(_ *testing.T, p *patient) { p.Credentials.Source = "" }, bad, "credentials.source"},
@@ -231,8 +235,8 @@ func TestDoctorVerdict(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := examine(t.Context(), &out, p)
-	if err == nil || !strings.Contains(err.Error(), "2 of 14 checks") {
-		t.Errorf("got %v, want 2 of 14 checks", err)
+	if err == nil || !strings.Contains(err.Error(), "2 of 15 checks") {
+		t.Errorf("got %v, want 2 of 15 checks", err)
 	}
 	if strings.Contains(out.String(), saltOfTest) {
 		t.Error("the salt is shown")
