@@ -21,16 +21,23 @@ func TestService(t *testing.T) {
 	}
 	// The program is not where the package will have it.
 	unit := filepath.Join(t.TempDir(), "flashd.service")
-	const installed = "ExecStart=/usr/bin/flashd "
+	const installed = "/usr/bin/flashd "
 	if !strings.Contains(string(text), installed) {
 		t.Fatalf("the unit does not have %q, which this test changes", installed)
 	}
-	here := strings.ReplaceAll(string(text), installed, "ExecStart="+bin+" ")
+	here := strings.ReplaceAll(string(text), installed, bin+" ")
 	if err := os.WriteFile(unit, []byte(here), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if out := run(t, nil, analyze, "verify", "--man=no", unit); strings.Contains(out, "flashd") {
 		t.Error(out)
+	}
+	// What a reload does first is to look at the file that the service is run with.
+	_, after, _ := strings.Cut(string(text), "\nExecReload=")
+	_, config, _ := strings.Cut(string(text), "ExecStart="+installed+"serve --config ")
+	config, _, _ = strings.Cut(config, "\n")
+	if first, _, _ := strings.Cut(after, "\n"); first != installed+"config check "+config {
+		t.Errorf("a reload begins with %q", first)
 	}
 	// In tenths; above 25 systemd-analyze ends with an error. What is left is the
 	// network, the boards' device nodes, and sockets to be told by the kernel.
