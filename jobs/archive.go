@@ -60,28 +60,15 @@ func (s *Store) Archive(ctx context.Context, dir string, before time.Time) (fill
 	return filled, nil
 }
 
-// Archives returns all archives, the oldest first.
-func (s *Store) Archives() ([]Archive, error) {
-	var all []Archive
-	err := s.view(func(b books) error {
+func (s *Store) unfinishedArchives() (unfinished []Archive, err error) {
+	err = s.view(func(b books) error {
 		return each(b.archives, func(_ []byte, r Archive) error {
-			all = append(all, r)
+			if r.Done.IsZero() {
+				unfinished = append(unfinished, r)
+			}
 			return nil
 		})
 	})
-	if err != nil {
-		return nil, fmt.Errorf("archives: %w", err)
-	}
-	return all, nil
-}
-
-func (s *Store) unfinishedArchives() (unfinished []Archive, err error) {
-	all, err := s.Archives()
-	for _, r := range all {
-		if r.Done.IsZero() {
-			unfinished = append(unfinished, r)
-		}
-	}
 	return unfinished, err
 }
 

@@ -35,7 +35,7 @@ func ArchivedAttempts(path string) iter.Seq2[Attempt, error] {
 			return
 		}
 		defer f.Close()
-		for a, err := range ReadArchive(f) {
+		for a, err := range readArchive(f) {
 			if !yield(a, err) {
 				return
 			}
@@ -43,8 +43,8 @@ func ArchivedAttempts(path string) iter.Seq2[Attempt, error] {
 	}
 }
 
-// ReadArchive yields the attempts of the archive that is read from r.
-func ReadArchive(r io.Reader) iter.Seq2[Attempt, error] {
+// readArchive yields the attempts of the archive that is read from r.
+func readArchive(r io.Reader) iter.Seq2[Attempt, error] {
 	return func(yield func(Attempt, error) bool) {
 		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(64<<20))
 		if err != nil {
@@ -152,7 +152,7 @@ func checkArchiveFile(path string, r Archive) error {
 	}
 	defer f.Close()
 	hash, n := sha256.New(), 0
-	for _, err := range ReadArchive(io.TeeReader(f, hash)) {
+	for _, err := range readArchive(io.TeeReader(f, hash)) {
 		if err != nil {
 			return err
 		}

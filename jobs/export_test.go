@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"testing"
 	"time"
@@ -79,6 +80,9 @@ const digest = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 
 // Decode is the decoder of a record.
 func Decode[T any](data []byte) (T, error) { return decode[T](data) }
+
+// ReadArchive yields the attempts of an archive.
+func ReadArchive(r io.Reader) iter.Seq2[Attempt, error] { return readArchive(r) }
 
 // Sentence is what becomes of free text on its way into the record.
 func Sentence(text string) string { return sentence(text) }

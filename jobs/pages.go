@@ -1,13 +1,11 @@
 package jobs
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 )
 
 // The layout of a bbolt file, from its internal/common package. Numbers are in
@@ -60,23 +58,11 @@ type walker struct {
 	tell    Progress
 }
 
-// tree is one bucket's tree of pages on the way through it.
-type tree struct {
-	kind    string // of bucket, which is the name of most; "" for the root
-	floor   []byte // no further key is before it
-	last    []byte // the latest key
-	keys    int    // how many there were
-	buckets []entry
-}
-
-type entry struct {
-	key, value []byte
-}
-
-// roots are what a transaction left: where its trees and its free list begin, and
-// how many pages there are.
+// roots are what a transaction left: the value of the bucket that holds all buckets,
+// the page where the free list begins, and how many pages there are.
 type roots struct {
-	root, freelist, pages uint64
+	root            []byte
+	freelist, pages uint64
 }
 
 // rootsOf reads the roots of transaction txid.
@@ -86,7 +72,7 @@ func rootsOf(file io.ReaderAt, size int, txid uint64) (roots, error) {
 	if _, err := file.ReadAt(meta, int64(txid%2)*int64(size)); err != nil {
 		return roots{}, err
 	}
-	return roots{order.Uint64(meta[metaRoot:]), order.Uint64(meta[metaFreelist:]), order.Uint64(meta[metaPages:])}, nil
+	return roots{meta[metaRoot:][:bucketValue], order.Uint64(meta[metaFreelist:]), order.Uint64(meta[metaPages:])}, nil
 }
 
 // whole checks every page, and that every record is under its own key. It decodes
@@ -114,55 +100,45 @@ func (r roots) branches(file io.ReaderAt, size int) error {
 }
 
 func (w *walker) all(r roots) error {
-	root := &tree{}
-	if err := w.walk(root, r.root); err != nil {
+	if err := w.bucket(entry{[]byte("root"), r.root}, ""); err != nil || r.freelist == noFreelist {
 		return err
 	}
-	for _, b := range root.buckets {
-		if err := w.bucket(b, string(b.key)); err != nil {
-			return err
-		}
-	}
-	if r.freelist != noFreelist {
-		return w.free(r.freelist)
-	}
-	return nil
+	return w.free(r.freelist)
 }
 
 // bucket checks the tree of a bucket, and those of the buckets in it.
 func (w *walker) bucket(b entry, kind string) error {
-	t, err := w.bucketTree(b.value, kind)
-	if err != nil {
+	t := &tree{kind: kind}
+	if err := w.walk(t, b.value); err != nil {
 		return fmt.Errorf("bucket %.40q: %w", b.key, err)
 	}
-	for _, word := range t.buckets {
-		if err := w.bucket(word, string(bucketByStart)); err != nil { // its keys are of that kind
+	for _, inner := range t.buckets {
+		kind := string(inner.key)
+		if t.kind == string(bucketByWord) {
+			kind = string(bucketByStart) // its keys are of that kind
+		}
+		if err := w.bucket(inner, kind); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *walker) bucketTree(value []byte, kind string) (*tree, error) {
-	t := &tree{kind: kind}
+// walk checks the pages of the bucket with a value.
+func (w *walker) walk(t *tree, value []byte) error {
+	w.tree = t
 	if len(value) < bucketValue {
-		return nil, errors.New("no root")
+		return errors.New("no root")
 	}
 	if root := order.Uint64(value); root != 0 {
-		return t, w.walk(t, root)
+		_, err := w.page(root, 0)
+		return err
 	}
 	page := value[bucketValue:]
 	if len(page) < pageHeader || order.Uint16(page[8:]) != leafKind {
-		return nil, errors.New("no page")
+		return errors.New("no page")
 	}
-	w.tree = t
-	return t, w.elements(page, 0)
-}
-
-func (w *walker) walk(t *tree, root uint64) error {
-	w.tree = t
-	_, err := w.page(root, 0)
-	return err
+	return w.elements(page, 0)
 }
 
 // page checks a page and what is below it, and returns the kind of page.
@@ -225,105 +201,6 @@ func (w *walker) claim(id, n uint64) error {
 		w.used[i] = true
 	}
 	w.met += int(n)
-	return nil
-}
-
-// elements checks the elements of a page, and the pages below a branch.
-func (w *walker) elements(page []byte, depth int) error {
-	kind, count := order.Uint16(page[8:]), int(order.Uint16(page[10:]))
-	at := pageHeader + count*element // where the next key is
-	if at > len(page) || kind != leafKind && (kind != branchKind || count == 0) {
-		return fmt.Errorf("kind %#x with %d elements", kind, count)
-	}
-	leaves := false // whether the pages below are leaves
-	for i := range count {
-		e := page[pageHeader+i*element:][:element]
-		layout, valueSize := e, uint64(0)
-		if kind == leafKind {
-			layout, valueSize = e[4:], uint64(order.Uint32(e[12:]))
-		}
-		position, keySize := uint64(order.Uint32(layout)), uint64(order.Uint32(layout[4:]))
-		if uint64(pageHeader+i*element)+position != uint64(at) || keySize+valueSize > uint64(len(page)-at) {
-			return fmt.Errorf("element %d is not where it should be", i)
-		}
-		key, value := page[at:][:keySize], page[at+int(keySize):][:valueSize]
-		at += int(keySize + valueSize)
-		var err error
-		if kind == branchKind {
-			leaves, err = w.child(key, order.Uint64(e[8:]), depth, leaves)
-		} else {
-			err = w.tree.add(key, value, order.Uint32(e))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// child checks the page below a branch, which holds keys from key on. It reports
-// whether that is a leaf. A quick walker does not read one if the last was one,
-// since all leaves of a tree are at the same depth.
-func (w *walker) child(key []byte, page uint64, depth int, leaf bool) (bool, error) {
-	t := w.tree
-	if t.keys > 0 && bytes.Compare(key, t.last) <= 0 || bytes.Compare(key, t.floor) < 0 {
-		return false, errors.New("keys out of order")
-	}
-	t.floor = append(t.floor[:0], key...)
-	if w.quick && leaf {
-		return true, w.claim(page, 1)
-	}
-	kind, err := w.page(page, depth+1)
-	return kind == leafKind, err
-}
-
-// add takes the next entry of a leaf.
-func (t *tree) add(key, value []byte, flags uint32) error {
-	if t.keys > 0 && bytes.Compare(key, t.last) <= 0 || bytes.Compare(key, t.floor) < 0 {
-		return errors.New("keys out of order")
-	}
-	t.last = append(t.last[:0], key...)
-	t.keys++
-	switch holds := t.kind == "" || t.kind == string(bucketByWord); {
-	case holds && flags == bucketFlag:
-		t.buckets = append(t.buckets, entry{bytes.Clone(key), bytes.Clone(value)})
-		return nil
-	case holds || flags != 0:
-		return fmt.Errorf("entry with flags %#x", flags)
-	default:
-		return checkEntry(t.kind, key, value)
-	}
-}
-
-// checkEntry checks what can be seen of an entry without decoding its record: a
-// record is under the ID that it begins with, and an index has keys of one length.
-func checkEntry(kind string, key, value []byte) error {
-	size, begin := 0, ""
-	switch kind {
-	case string(bucketAttempts), string(bucketReworks), string(bucketArchives):
-		if size = 8; len(key) == size {
-			begin = `{"id":` + strconv.FormatUint(idOf(key), 10) + `,`
-		}
-	case string(bucketUnits):
-		size, begin = 12, `{"id":"`+string(key)+`",`
-	case string(bucketByStart), string(bucketOpen):
-		size = 16
-	case string(bucketByUnit):
-		size = 28
-	case string(bucketReworksByUnit):
-		size = 20
-	default:
-		return nil
-	}
-	if len(key) != size {
-		return fmt.Errorf("a key of %d bytes, want %d", len(key), size)
-	}
-	if begin == "" {
-		return nil
-	}
-	if !bytes.HasPrefix(value, []byte(begin)) || value[len(value)-1] != '}' {
-		return fmt.Errorf("key %s: damaged record", keyText(key))
-	}
 	return nil
 }
 
