@@ -103,7 +103,7 @@ func configError(err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return withHint(exitUsage, err, "Name a file that there is with --config.")
 	default:
-		return withHint(exitUsage, err, "flashd.example.yaml explains every key.")
+		return withHint(exitUsage, err, "flashd.example.yaml explains every key; the package has it in /usr/share/doc/flashd/deploy.")
 	}
 }
 

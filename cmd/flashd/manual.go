@@ -20,11 +20,45 @@ func manCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			_, err = io.WriteString(c.App.Writer, page)
+			_, err = io.WriteString(c.App.Writer, page+manualEnd)
 			return err
 		},
 	}
 }
+
+// manualEnd is what the commands do not say of themselves.
+const manualEnd = `
+.SH FILES
+.TP
+/etc/flashd/flashd.yaml
+the configuration; /usr/share/doc/flashd/deploy/flashd.example.yaml explains every key
+.TP
+/var/lib/flashd
+the record (jobs.db), releases (firmware-images), and what units held whose rework is under way (reworks)
+.TP
+/etc/credstore/flashd.token, flashd.salt, flashd.api-token
+secrets that systemd passes on to the service
+
+.SH ENVIRONMENT
+.TP
+FLASHD_CONFIG
+the configuration, in place of /etc/flashd/flashd.yaml
+.TP
+FLASHD_STATE_DIR
+the folder of the record, in place of the configured one
+
+.SH EXIT STATUS
+0 done, 1 failure, 2 wrong usage or configuration, 3 no such unit, 4 refused, 5 the record is in use, 6 no daemon, 130 interrupted
+
+.SH EXAMPLES
+.nf
+sudo \-u flashd flashd doctor
+sudo flashd slots learn \-\-names left\-1,left\-2
+sudo \-u flashd flashd jobs \-\-outcome fail \-\-since 8h
+sudo \-u flashd flashd rework A1B2C3D4E5F6 \-\-reason "broker moved"
+flashd flash \-\-port /dev/ttyACM0 \-\-release gateway\-1.4.2 \-\-credentials csv:credentials.csv
+.fi
+`
 
 var (
 	//go:embed completion.bash

@@ -70,7 +70,7 @@ func (c Credentials) check(deviceID string) error {
 	case c.DeviceID != deviceID:
 		return errors.New("device_id is not that of the unit")
 	case c.MQTTUser != deviceID:
-		return errors.New("mqtt_user is not the device ID")
+		return errors.New("mqtt_user is not the device ID: it has to be the same")
 	case c.MQTTPassword == "":
 		return errors.New("mqtt_password is empty")
 	case len(c.MQTTPassword) > maxPassword:
