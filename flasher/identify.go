@@ -19,19 +19,17 @@ type identity struct {
 // flash chip on.
 func (d *Device) Identify(ctx context.Context) error {
 	said, err := d.askIdentity(ctx)
-	if err != nil {
-		return err
-	}
-	if d.unguarded() {
-		// A bit that flips on the way would make it another unit, or one without
-		// protections.
-		again, err := d.askIdentity(ctx)
-		switch {
-		case err != nil:
-			return err
-		case again != said:
+	if d.unguarded() && (err == nil || errors.Is(err, BadMAC)) {
+		// A bit that flips on the way would make it another unit, one without
+		// protections, or one whose MAC is damaged.
+		again, errAgain := d.askIdentity(ctx)
+		if (errAgain == nil || errors.Is(errAgain, BadMAC)) && (again != said || (err == nil) != (errAgain == nil)) {
 			return &Error{Op: "identify", Kind: BadFrame, Err: fmt.Errorf("the chip says two different things about itself: %s and %s", said, again)}
 		}
+		err = errAgain
+	}
+	if err != nil {
+		return err
 	}
 	d.mac = said.mac
 	if d.security.SecureDownload {

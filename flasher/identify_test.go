@@ -1,6 +1,7 @@
 package flasher_test
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -56,7 +57,11 @@ func flipEachByte(t *testing.T, model *espsim.Model, protected espsim.Security, 
 			t.Fatal(err)
 		}
 		port.left.Store(at)
-		if err := d.Identify(t.Context()); err == nil {
+		err = d.Identify(t.Context())
+		if errors.Is(err, flasher.BadMAC) {
+			t.Errorf("byte %d: the unit is blamed: %v", at, err)
+		}
+		if err == nil {
 			sound++
 			if got := d.Security(); d.MAC() != testMAC || got.FlashEncryption != protected.FlashEncryption || got.SecureBoot != protected.SecureBoot {
 				t.Errorf("byte %d: it is taken for %s with %s", at, d.MAC(), got)
@@ -68,4 +73,40 @@ func flipEachByte(t *testing.T, model *espsim.Model, protected espsim.Security, 
 	if sound == 0 || sound == answers {
 		t.Errorf("%d of %d went well", sound, answers)
 	}
+}
+
+// Nor does one make its flash chip larger, smaller or missing.
+func TestFlashIDOverALineThatFlipsBits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const answers = 600 // bytes that attaching takes, and some
+		sound := 0
+		for at := range int64(answers) {
+			chip := espsim.New(espsim.Config{Model: espsim.ESP32S3, MAC: testMAC, Flash: espsim.NewFlash(testFlash)})
+			port := &flippingPort{Port: openPort(t, chip), flips: 0x04}
+			port.left.Store(-1)
+			d, err := flasher.Connect(t.Context(), port, flasher.Options{NoStub: true})
+			if err == nil {
+				err = d.Identify(t.Context())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			port.left.Store(at)
+			err = d.AttachFlash(t.Context())
+			if errors.Is(err, flasher.BadFlash) {
+				t.Errorf("byte %d: the unit is blamed: %v", at, err)
+			}
+			if err == nil {
+				sound++
+				if size := d.Flash().Size(); size != testFlash {
+					t.Errorf("byte %d: its flash is taken for one of %d bytes", at, size)
+				}
+			}
+			d.Close()
+			chip.Close()
+		}
+		if sound == 0 || sound == answers {
+			t.Errorf("%d of %d went well", sound, answers)
+		}
+	})
 }

@@ -10,7 +10,7 @@ import (
 // which it powers up, as esptool does before each use (cmds.py attach_flash).
 func (d *Device) wakeFlash(ctx context.Context) error {
 	return d.onSPIBus(ctx, func(bus spiBus) (err error) {
-		if d.flash, err = bus.id(ctx); err != nil {
+		if d.flash, err = d.flashID(ctx, bus); err != nil {
 			return err
 		}
 		if err := d.startXMC(ctx, bus); err != nil {
@@ -26,6 +26,20 @@ func (d *Device) wakeFlash(ctx context.Context) error {
 		}
 		return sleep(ctx, time.Millisecond)
 	})
+}
+
+// flashID reads the flash chip's ID, twice where a bit may flip on the way: else
+// that would make it one of another size.
+func (d *Device) flashID(ctx context.Context, bus spiBus) (FlashID, error) {
+	id, err := bus.id(ctx)
+	if err != nil || !d.unguarded() {
+		return id, err
+	}
+	again, err := bus.id(ctx)
+	if err == nil && again != id {
+		err = &Error{Kind: BadFrame, Err: fmt.Errorf("the flash chip says that it is %q, and then %q", id, again)}
+	}
+	return again, err
 }
 
 // xmc is the manufacturer ID of XMC (Wuhan Xinxin).
@@ -62,7 +76,7 @@ func (d *Device) startXMC(ctx context.Context, bus spiBus) error {
 			return err
 		}
 	}
-	if d.flash, err = bus.id(ctx); err == nil && !d.flash.startedXMC() {
+	if d.flash, err = d.flashID(ctx, bus); err == nil && !d.flash.startedXMC() {
 		err = &Error{Kind: BadFlash, Err: fmt.Errorf("the flash chip of XMC does not start properly: it says that it is %q", d.flash)}
 	}
 	return err
