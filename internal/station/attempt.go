@@ -36,6 +36,7 @@ type attempt struct {
 	updated  bool                   // its firmware has updated itself
 	strayed  bool                   // a write to its NVS did not arrive
 	before   heldBytes              // what was in its NVS before the first write to it
+	mustOpen bool                   // its NVS, since nothing else tells whether that is encrypted
 	kept     []byte                 // what was in it before an attempt that was cut off
 	held     *firmware.Held         // what of these can be kept; nil: nothing
 	own      []*flasher.Packed      // what only this unit gets, packed

@@ -34,7 +34,11 @@ func (a *attempt) readNVS(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if a.held, err = a.openHeld(); err != nil {
+	a.held, err = a.openHeld()
+	if err != nil && a.mustOpen {
+		return &fault{kindOtherLayout, fmt.Errorf("release %s cannot read the unit's NVS partition (%w), and the record no longer tells whether it is encrypted", a.Release.Name, err)}
+	}
+	if err != nil {
 		a.note(fmt.Sprintf("Nothing in the unit's NVS partition could be kept, so it was made anew: %v.", err))
 	} else if damage := a.held.Damage(); damage != "" {
 		a.note("Some of the unit's NVS partition could not be read and is lost: " + damage + ".")
@@ -104,8 +108,12 @@ func (a *attempt) ask() {
 }
 
 // asksEarly reports whether the credentials are wanted whatever the unit holds, so
-// that they can be fetched while it is being written or read.
+// that they can be fetched while it is being written. A unit whose firmware stays may
+// yet be refused, and must not lose those that it has: asking may void them.
 func (a *attempt) asksEarly() bool {
+	if a.keepsFirmware() {
+		return false
+	}
 	return !a.keepsNVS() || !a.decision.Rework.KeepAll || a.decision.Rework.NewCredentials
 }
 

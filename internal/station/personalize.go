@@ -62,6 +62,7 @@ func (a *attempt) readTable(ctx context.Context) (flasher.PartitionTable, error)
 // sameScheme refuses a unit whose NVS is encrypted where this release has it
 // plain, and the other way round: its firmware, which stays, would erase what is
 // written. The record tells which; keys in the flash may be from an earlier life.
+// Where its attempts are archived, the NVS that the unit has must open this way.
 func (a *attempt) sameScheme(table flasher.PartitionTable) error {
 	i := slices.IndexFunc(table, func(p flasher.Partition) bool {
 		return p.Type == flasher.DataPartition && p.SubType == flasher.NVSKeys
@@ -69,7 +70,9 @@ func (a *attempt) sameScheme(table flasher.PartitionTable) error {
 	if i < 0 {
 		return nil // such firmware knows plain NVS only
 	}
+	a.mustOpen = true
 	for passed, err := range a.Store.Attempts(jobs.Filter{Unit: a.decision.Unit.ID, Outcome: jobs.Pass, Limit: 1}) {
+		a.mustOpen = false
 		if err != nil {
 			return &fault{kindStore, err}
 		}
