@@ -43,7 +43,7 @@ export function reworkKind(r) {
   return [what, ...keys].join(", ");
 }
 
-function reworkState(r) {
+export function reworkState(r) {
   if (r.used) return "done " + moment(r.used);
   if (r.cancelled) return `cancelled ${moment(r.cancelled)} by ${r.cancelledBy}: ${r.cancelReason}`;
   if (r.replacedBy) return "replaced by a later one";

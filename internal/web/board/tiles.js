@@ -51,8 +51,12 @@ export function arrange() {
       best = columns;
     }
   }
+  const row = height / Math.ceil(tiles.size / best) - 0.8 * rem;
+  // On a wall smaller letters show all of many slots; where those cannot be read, the page is scrolled.
+  const dense = tiles.size > 16 && below > 0 && row < 10 * rem && row > 6 * rem;
+  list.classList.toggle("dense", dense);
   list.style.setProperty("--columns", best);
-  list.style.setProperty("--row", Math.max(height / Math.ceil(tiles.size / best), 10 * rem) + "px");
+  list.style.setProperty("--row", (dense ? row : Math.max(row, 10 * rem)) + "px");
 }
 
 function newTile(slot, open) {
@@ -84,6 +88,7 @@ function drawTile(tile, slot) {
   tile.root.classList.toggle("fresh", Boolean(before) && stationNow() - Date.parse(slot.since) < 1000);
   tile.root.title = slot.path + (slot.chip ? " · " + slot.chip : "");
   put(tile.name, slot.name);
+  tile.root.classList.toggle("long", slot.name.length > 8);
   put(tile.rework, slot.rework === "armed" ? "rework allowed" : slot.rework === "all" ? "rework: everything" : "rework");
   show(tile.rework, Boolean(slot.rework));
   put(tile.unit, slot.unit || last(slot));
