@@ -44,7 +44,7 @@ test-usb: build ## run the tests on real USB ports, in a virtual machine (CAMPAI
 	@.ci/setup qemu
 	go vet -tags usbvm ./internal/usbvm
 	USBVM_ROOT=$$(internal/usbvm/fetch.sh $(USBVM_CACHE)) && export USBVM_ROOT && \
-	PATH=$(CURDIR)/bin:$$PATH go test -tags usbvm -count=1 -timeout 40m -parallel 8 -v ./internal/usbvm -campaign=$(CAMPAIGN) -cycles=$(CYCLES)
+	PATH=$(CURDIR)/bin:$$PATH go test -tags usbvm -count=1 -timeout 90m -parallel 8 -v ./internal/usbvm -campaign=$(CAMPAIGN) -cycles=$(CYCLES)
 
 build: setup $(STUBS) ## build bin/flashd
 	go build -ldflags '-X main.version=$(VERSION)' -o bin/flashd ./cmd/flashd

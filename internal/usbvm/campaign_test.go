@@ -307,7 +307,7 @@ func (o *operator) plausible(a jobs.Attempt) error {
 	switch a.Outcome {
 	case jobs.Pass:
 		there := slices.DeleteFunc(stays, func(i *insertion) bool { return a.Start.After(i.out) })
-		if slices.ContainsFunc(there, foreign) || a.Start.Before(there[0].in) || a.End.After(there[len(there)-1].out) {
+		if slices.ContainsFunc(there, foreign) || a.Start.Before(there[0].in) || proved(a).After(there[len(there)-1].out) {
 			return errors.New("the unit was not there all the time")
 		}
 	case jobs.Fail:
@@ -321,4 +321,11 @@ func (o *operator) plausible(a jobs.Attempt) error {
 		}
 	}
 	return nil
+}
+
+// proved is when the last that a unit has to show was seen. That this is then
+// written to the record takes some time, in which the unit may leave.
+func proved(a jobs.Attempt) time.Time {
+	last := a.Phases[len(a.Phases)-1]
+	return last.Start.Add(time.Duration(last.Seconds * float64(time.Second)))
 }

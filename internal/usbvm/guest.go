@@ -42,7 +42,7 @@ const heartbeat = "usbvm: alive"
 func beat() {
 	for {
 		fmt.Println(heartbeat)
-		time.Sleep(5 * time.Second)
+		time.Sleep(time.Second)
 	}
 }
 

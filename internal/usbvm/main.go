@@ -11,11 +11,12 @@ type Config struct {
 	Programs []string          // from the host's PATH or Debian's udev package, with their libraries
 	Files    map[string]string // more files: path in the machine → path on the host
 	Memory   int               // MiB; 0 is 1024
+	Apart    []string          // tests that take long: they run in a second machine beside the first
 }
 
-// Main is the body of a TestMain. On the host it boots the machine, passes the
-// test flags on and exits with the tests' verdict; it fails, and says why,
-// where the machine cannot be run. In the machine it runs the tests.
+// Main is the body of a TestMain. On the host it boots the machine, or two,
+// passes the test flags on and exits with the tests' verdict; it fails, and says
+// why, where the machine cannot be run. In the machine it runs the tests.
 func Main(m interface{ Run() int }, cfg Config) {
 	if os.Getpid() == 1 {
 		guest(m)

@@ -13,6 +13,7 @@ func TestMain(m *testing.M) {
 	usbvm.Main(m, usbvm.Config{
 		Modules:  []string{"vhci-hcd", "cdc-acm", "cp210x", "ch341"},
 		Memory:   2048,
+		Apart:    []string{"TestCrowd", "TestCampaign", "TestPlugCyclesLeakNothing"},
 		Programs: []string{"udevadm", "flashd", "espflasher"},
 		Files: map[string]string{
 			"/etc/passwd":                        "testdata/passwd",
