@@ -63,7 +63,7 @@ lint: setup ## check style, mistakes, and which package may import which
 bench: setup $(STUBS) ## run the benchmarks, and flash beside other flashers (10 minutes)
 	go test -run '^$$' -bench . -skip '^BenchmarkMillion$$' -benchmem ./flasher/... ./jobs ./nvsgen
 	cd nvsgen/compare && go test -run '^$$' -bench . -benchmem .
-	cd flasher/bench && go run .
+	cd internal/bench && go run .
 
 setup: ## install the Debian packages that are missing
 	@.ci/setup $(if $(STUBS),node)

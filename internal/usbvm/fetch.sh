@@ -44,5 +44,5 @@ fi
 
 # The version that the comparison of flashers has, and without cgo so that it
 # needs no libraries.
-(cd "$(dirname "$0")/../../flasher/bench" && CGO_ENABLED=0 GOFLAGS='' go build -o "$root/bin/espflasher" tinygo.org/x/espflasher >&2)
+(cd "$(dirname "$0")/../bench" && CGO_ENABLED=0 GOFLAGS='' go build -o "$root/bin/espflasher" tinygo.org/x/espflasher >&2)
 echo "$root"

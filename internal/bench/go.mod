@@ -1,4 +1,4 @@
-module hoptech.co.nz/flashd/flasher/bench
+module hoptech.co.nz/flashd/internal/bench
 
 go 1.26.0
 

@@ -42,7 +42,7 @@ func compare() error {
 	only := flag.String("only", "", "run scenarios and clients whose `name` matches this expression only")
 	best := flag.Int("best", 1, "run everything `N` times and take the fastest, where the machine is not idle")
 	slots := flag.String("slots", "1,8,32,64", "how many units at once")
-	library := flag.String("esptool-js", "../stub/node_modules/esptool-js", "`DIR` of esptool-js; empty: leave it out")
+	library := flag.String("esptool-js", "../../flasher/stub/node_modules/esptool-js", "`DIR` of esptool-js; empty: leave it out")
 	var tools []client
 	flag.Func("esptool", "also run the esptool in `NAME=DIR`, with Debian's Python", func(s string) error {
 		name, dir, ok := strings.Cut(s, "=")

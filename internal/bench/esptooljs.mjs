@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { RemoteSerialPort } from "../espsim/foreign/serialport.mjs";
+import { RemoteSerialPort } from "../../flasher/espsim/foreign/serialport.mjs";
 
 const [library, address, wiring, baud, ...files] = process.argv.slice(2);
 const { ESPLoader, Transport } = await import(pathToFileURL(join(resolve(library), "lib/index.js")));
