@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"log/slog"
 	"os"
 	"strings"
@@ -23,19 +22,15 @@ func checkAPI(_ context.Context, p *patient) finding {
 	if _, err := p.apiToken(); err != nil {
 		return wrongAs(err, advice)
 	}
-	private, err := p.tls(slog.New(slog.DiscardHandler))
+	shown, err := p.certificate(slog.New(slog.DiscardHandler))
 	switch {
 	case err != nil:
 		return wrongAs(err, advice)
-	case private == nil:
+	case shown == nil:
 		return fine("plain HTTP on %s", p.Listen)
 	}
-	cert, err := private.GetCertificate(&tls.ClientHelloInfo{})
-	if err != nil {
-		return wrongAs(err, advice)
-	}
 	const renew = "Renew it; flashd takes up the new one by itself."
-	switch from, to := cert.Leaf.NotBefore, cert.Leaf.NotAfter; {
+	switch from, to := shown.Leaf().NotBefore, shown.Leaf().NotAfter; {
 	case p.now.Before(from):
 		return wrong("Look at the clock.", "the certificate is only good from %s", stamp(from))
 	case p.now.After(to):

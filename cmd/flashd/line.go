@@ -32,6 +32,7 @@ type line struct {
 	control  net.Listener
 	board    net.Listener
 	token    credentials.Secret // that changes over the board's listener want
+	shown    *web.Certificate   // by it; nil: plain HTTP
 }
 
 // newLine checks and opens everything that the line needs, so that a mistake
@@ -70,10 +71,10 @@ func newLine(cfg settings, log *slog.Logger) (_ *line, err error) {
 		return nil, err
 	}
 	var address string
-	if l.board, address, err = cfg.listen(p.private); err != nil {
+	if l.board, address, err = cfg.listen(p.shown); err != nil {
 		return nil, err
 	}
-	l.token = p.token
+	l.token, l.shown = p.token, p.shown
 	log.Info("station started", "station", cfg.Station, "release", p.release.Name, "chip", p.release.Chip, "board", address, "version", version)
 	return l, nil
 }
@@ -144,7 +145,7 @@ func (l *line) run(ctx context.Context, asked <-chan os.Signal, reload *reload, 
 	showCtx, stopShow := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopShow()
 	handlers := web.Config{
-		Source: l.station, Store: l.store, Metrics: l.registry, Listen: l.Listen, Token: l.token, Log: l.log,
+		Source: l.station, Store: l.store, Metrics: l.registry, Listen: l.Listen, Names: l.API.Names, Certificate: l.shown, Token: l.token, Log: l.log,
 		Releases: func() ([]firmware.Summary, error) { return firmware.List(l.ImagesDir) },
 		Archive:  l.archive,
 	}

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"log/slog"
 
 	"hoptech.co.nz/flashd/internal/credentials"
 	"hoptech.co.nz/flashd/internal/firmware"
 	"hoptech.co.nz/flashd/internal/station"
+	"hoptech.co.nz/flashd/internal/web"
 )
 
 // parts are what a line is made of that takes nothing away from one that runs:
@@ -18,7 +18,7 @@ type parts struct {
 	source   credentials.Source
 	hook     func(context.Context, station.Happening)
 	token    credentials.Secret // that changes over the board's listener want
-	private  *tls.Config        // of that listener; nil: plain HTTP
+	shown    *web.Certificate   // by that listener; nil: plain HTTP
 }
 
 // parts reads all that the settings name. Waiting is told each time that a
@@ -39,6 +39,6 @@ func (s settings) parts(waiting func(error), log *slog.Logger) (p parts, err err
 	if p.token, err = s.apiToken(); err != nil {
 		return p, err
 	}
-	p.private, err = s.tls(log)
+	p.shown, err = s.certificate(log)
 	return p, err
 }

@@ -41,6 +41,7 @@ type API struct {
 	TokenEnv  string `yaml:"token_env"`  // environment variable that holds it
 	CertFile  string `yaml:"cert_file"`  // PEM certificate, with its chain, for TLS; "": plain HTTP
 	KeyFile   string `yaml:"key_file"`   // its key, PEM
+	Names     Names  `yaml:"names"`      // that requests may call the station by, beside those of the certificate
 }
 
 // USB says which devices are boards, and how many share a hub's bandwidth.

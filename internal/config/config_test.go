@@ -56,7 +56,7 @@ func TestEveryKey(t *testing.T) {
 station: 7
 state_dir: /srv/flashd
 listen: "[::]:80"
-api: {token_file: /t, cert_file: /crt, key_file: /key}
+api: {token_file: /t, cert_file: /crt, key_file: /key, names: [Board.Factory.example., "FD00::0001", 10.1.2.3]}
 images_dir: /srv/images
 release: 1.10
 previous_release: 1.9
@@ -99,7 +99,7 @@ log: {format: json, level: debug}
 max_retries: 0
 `)
 	want := &config.Config{
-		Station: "7", StateDir: "/srv/flashd", Listen: "[::]:80", API: config.API{TokenFile: "/t", CertFile: "/crt", KeyFile: "/key"}, ImagesDir: "/srv/images", Release: "1.10", PreviousRelease: "1.9",
+		Station: "7", StateDir: "/srv/flashd", Listen: "[::]:80", API: config.API{TokenFile: "/t", CertFile: "/crt", KeyFile: "/key", Names: config.Names{"board.factory.example", "fd00::1", "10.1.2.3"}}, ImagesDir: "/srv/images", Release: "1.10", PreviousRelease: "1.9",
 		Slots:     config.Slots{{Path: "1-1.10", Name: "1"}, {Path: "1-1.2", Name: "left 2"}, {Path: "2-1", Name: "007"}},
 		USB:       config.USB{Accept: config.IDs{hotplug.ID{VID: 0x067B, PID: 0x2303}, hotplug.ID{VID: 0x0403, PID: 0x6001}}, MaxPerHub: 4},
 		Flasher:   config.Flasher{Baud: 460800},
@@ -216,6 +216,9 @@ func TestProblems(t *testing.T) {
 		{"slot path twice", "slots:\n  1-1: left\n  1-1: right\n", []string{`flashd.yaml:3:3: mapping key "1-1" already defined at [2:3]`}},
 		{"slot without name", "slots:\n  1-1:\n", []string{`flashd.yaml:2:3: slots.1-1: give the slot a name`}},
 		{"USB ID", "usb:\n  accept: [303a]\n", []string{`flashd.yaml:2:11: usb.accept: USB ID "303a": write it as lsusb does, for example 303a:1001`}},
+		{"name with a scheme", "api: {names: [https://line-1]}\n", []string{`flashd.yaml:1:14: api.names: "https://line-1" is no host name: write it without https:// and without a port, such as line-1.factory.example`}},
+		{"name with a port", "api: {names: [line-1, 'line-1:9470']}\n", []string{`flashd.yaml:1:14: api.names: "line-1:9470" is no host name: write it without https:// and without a port, such as line-1.factory.example`}},
+		{"name alone", "api: {names: line-1}\n", []string{`flashd.yaml:1:14: api.names: want a list such as [line-1.factory.example, 10.1.2.3]`}},
 		{"USB IDs", "usb:\n  accept: 303a:1001\n", []string{`flashd.yaml:2:11: usb.accept: want a list such as [303a:1001, 10c4:ea60]`}},
 		{"log", "log: {format: xml, level: loud}\n", []string{
 			`flashd.yaml:1:15: log.format: "xml" is not known; want text or json`,

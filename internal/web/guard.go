@@ -61,21 +61,21 @@ func onlyOwnPages(next http.Handler) http.Handler {
 // onlyHosts refuses requests for a name that is not the station's. Otherwise a
 // web page somewhere could have its own name resolve to this machine and read
 // the board with the operator's browser (DNS rebinding).
-func onlyHosts(listen string, next http.Handler) http.Handler {
-	ours := hostCheck(listen)
+func onlyHosts(cfg Config, next http.Handler) http.Handler {
+	ours := cfg.hostCheck()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !ours(hostOf(r.Host)) {
 			fail(w, http.StatusMisdirectedRequest, "this station does not go by the name "+hostOf(r.Host),
-				"Use its IP address, or the host name that it listens on.")
+				"Use its IP address, a name in its certificate, or the host name that it listens on; api.names of flashd.yaml adds others.")
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// hostCheck tells which hosts a request to a listener may name.
-func hostCheck(listen string) func(host string) bool {
-	own := hostOf(listen)
+// hostCheck tells which hosts a request may name.
+func (c Config) hostCheck() func(host string) bool {
+	own := hostOf(c.Listen)
 	addr, err := netip.ParseAddr(own)
 	wildcard := own == "" || err == nil && addr.IsUnspecified()
 	machine := "" // none: its name is for wildcard listeners
@@ -83,7 +83,12 @@ func hostCheck(listen string) func(host string) bool {
 		machine = strings.ToLower(name)
 	}
 	return func(host string) bool {
-		if host == "localhost" || host != "" && (host == own || host == machine || host == machine+".local") {
+		switch {
+		case host == "":
+			return false
+		case host == "localhost", host == own, host == machine, host == machine+".local", slices.Contains(c.Names, host):
+			return true
+		case c.Certificate != nil && c.Certificate.Leaf().VerifyHostname(host) == nil:
 			return true
 		}
 		// No name, so nothing that could resolve to somewhere else.

@@ -49,6 +49,10 @@ type Config struct {
 	// or a loopback name, in their Host header; on a wildcard address they may
 	// name any IP address, or this machine.
 	Listen string
+	// Names are host names and IP addresses, lower-case, that they may name as well.
+	Names []string
+	// Certificate is what the listener shows, which tells more such names; nil: none.
+	Certificate *Certificate
 	// Token is what changes over TCP have to bring; "": they are refused.
 	Token credentials.Secret
 	// Log gets a line for every request to change something.
@@ -59,7 +63,7 @@ type Config struct {
 // the token may change.
 func NewHandler(cfg Config) http.Handler {
 	s := newServer(cfg)
-	return patient(secure(onlyHosts(cfg.Listen, onlyOwnPages(paced(s.routes(withToken(cfg.Token)))))))
+	return patient(secure(onlyHosts(cfg, onlyOwnPages(paced(s.routes(withToken(cfg.Token)))))))
 }
 
 // NewControl returns the handler for the unix socket: the same, changes, and what

@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -128,6 +130,39 @@ func TestHostHeader(t *testing.T) {
 		}
 		if w.Code != want {
 			t.Errorf("listening on %q, asked as %q: %d, want %d", c.listen, c.host, w.Code, want)
+		}
+	}
+}
+
+// A station goes by the names in its certificate, and by those that it is given.
+func TestNamesOfTheStation(t *testing.T) {
+	_, cfg := newFake(t)
+	files := [2]string{filepath.Join(t.TempDir(), "tls.crt"), filepath.Join(t.TempDir(), "tls.key")}
+	writeCertificate(t, files[0], files[1], 1, time.Now(), "jig-3.factory.example", "*.board.example", "10.9.8.7", "fd00::7")
+	var err error
+	if cfg.Certificate, err = LoadCertificate(files[0], files[1], cfg.Log); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Names = []string{"proxy.example", "fd00::8"}
+	for host, want := range map[string]int{
+		"jig-3.factory.example:9470":  http.StatusOK,
+		"JIG-3.Factory.example.:9470": http.StatusOK,
+		"three.board.example":         http.StatusOK,
+		"10.9.8.7:9470":               http.StatusOK,
+		"[fd00::7]:9470":              http.StatusOK,
+		"proxy.example":               http.StatusOK,
+		"[fd00::8]":                   http.StatusOK,
+		"jig-4.factory.example":       http.StatusMisdirectedRequest,
+		"evil.three.board.example":    http.StatusMisdirectedRequest,
+		"10.9.8.8":                    http.StatusMisdirectedRequest,
+		"":                            http.StatusMisdirectedRequest,
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/healthz", nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		NewHandler(cfg).ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("asked as %q: %d, want %d", host, w.Code, want)
 		}
 	}
 }

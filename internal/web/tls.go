@@ -2,6 +2,7 @@ package web
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"os"
@@ -11,23 +12,10 @@ import (
 	"hoptech.co.nz/flashd/internal/credentials"
 )
 
-// LoadTLS returns the settings of a listener that shows the certificate in
-// certFile, whose key is in keyFile, both PEM. A certificate that is renewed
-// there is shown from the next connection on; one that cannot be read is
-// logged, and the one before it stays. A key that others can read is refused.
-func LoadTLS(certFile, keyFile string, log *slog.Logger) (*tls.Config, error) {
-	c := &certificate{certFile: certFile, keyFile: keyFile, log: log}
-	if err := c.load(); err != nil {
-		return nil, fmt.Errorf("TLS certificate: %w", err)
-	}
-	return &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		NextProtos:     []string{"h2", "http/1.1"}, // over h2 a browser's event streams share one connection
-		GetCertificate: c.get,
-	}, nil
-}
-
-type certificate struct {
+// A Certificate is what a listener shows. One that is renewed in its files is
+// shown from the next connection on; one that cannot be read is logged, and the
+// one before it stays.
+type Certificate struct {
 	certFile, keyFile string
 	log               *slog.Logger
 
@@ -36,7 +24,29 @@ type certificate struct {
 	changed [2]time.Time // when certFile and keyFile were, as of the latest attempt to load them
 }
 
-func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+// LoadCertificate reads the certificate in certFile, with its chain, and its key
+// in keyFile, both PEM. A key that others can read is refused.
+func LoadCertificate(certFile, keyFile string, log *slog.Logger) (*Certificate, error) {
+	c := &Certificate{certFile: certFile, keyFile: keyFile, log: log}
+	if err := c.load(); err != nil {
+		return nil, fmt.Errorf("TLS certificate: %w", err)
+	}
+	return c, nil
+}
+
+// TLS returns the settings of a listener that shows the certificate.
+func (c *Certificate) TLS() *tls.Config {
+	return &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		NextProtos:     []string{"h2", "http/1.1"}, // over h2 a browser's event streams share one connection
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.current(), nil },
+	}
+}
+
+// Leaf returns the certificate itself, without its chain.
+func (c *Certificate) Leaf() *x509.Certificate { return c.current().Leaf }
+
+func (c *Certificate) current() *tls.Certificate {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if changed, err := c.times(); err == nil && changed != c.changed {
@@ -44,12 +54,12 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			c.log.Error("the renewed TLS certificate cannot be used", "err", err)
 		}
 	}
-	return c.pair, nil
+	return c.pair
 }
 
 // times is when the files were changed. Whoever renews them writes one after the
 // other, so that between the two they do not belong together.
-func (c *certificate) times() (changed [2]time.Time, err error) {
+func (c *Certificate) times() (changed [2]time.Time, err error) {
 	for i, file := range []string{c.certFile, c.keyFile} {
 		info, err := os.Stat(file)
 		if err != nil {
@@ -60,7 +70,7 @@ func (c *certificate) times() (changed [2]time.Time, err error) {
 	return changed, nil
 }
 
-func (c *certificate) load() (err error) {
+func (c *Certificate) load() (err error) {
 	if c.changed, err = c.times(); err != nil {
 		return err
 	}

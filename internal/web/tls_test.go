@@ -20,8 +20,9 @@ import (
 	"time"
 )
 
-// writeCertificate makes a certificate for localhost with that number.
-func writeCertificate(t *testing.T, certFile, keyFile string, serial int64, changed time.Time) {
+// writeCertificate makes a certificate for localhost, and for those host names and
+// IP addresses, with that number.
+func writeCertificate(t *testing.T, certFile, keyFile string, serial int64, changed time.Time, names ...string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -30,6 +31,13 @@ func writeCertificate(t *testing.T, certFile, keyFile string, serial int64, chan
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	for _, name := range names {
+		if ip := net.ParseIP(name); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, name)
+		}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -57,7 +65,7 @@ func TestTLS(t *testing.T) {
 	start := time.Now().Add(-time.Minute)
 	writeCertificate(t, certFile, keyFile, 1, start)
 	var log bytes.Buffer
-	settings, err := LoadTLS(certFile, keyFile, slog.New(slog.NewTextHandler(&log, nil)))
+	cert, err := LoadCertificate(certFile, keyFile, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +74,7 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serveOn(t, tls.NewListener(plain, settings), NewHandler(cfg))
+	serveOn(t, tls.NewListener(plain, cert.TLS()), NewHandler(cfg))
 
 	serial := func() int64 {
 		t.Helper()
@@ -137,7 +145,7 @@ func TestTLSNeedsBothFiles(t *testing.T) {
 	for _, pair := range [][2]string{
 		{certFile, filepath.Join(dir, "none")}, {filepath.Join(dir, "none"), keyFile}, {keyFile, certFile}, {filepath.Join(dir, "loose.crt"), loose},
 	} {
-		if _, err := LoadTLS(pair[0], pair[1], slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "TLS certificate: ") {
+		if _, err := LoadCertificate(pair[0], pair[1], slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "TLS certificate: ") {
 			t.Errorf("%v: %v", pair, err)
 		}
 	}
