@@ -8,6 +8,11 @@ import (
 	"hoptech.co.nz/flashd/nvsgen"
 )
 
+// ErrValues is returned when the values of a unit do not suit the template, which
+// was tried with others when the release was loaded: one is missing, or too long, or
+// no number where one has to be.
+var ErrValues = errors.New("the unit's values do not suit the NVS template")
+
 // Personal is what makes one unit its own. All of it is secret.
 type Personal struct {
 	NVS  []byte // its NVS partition, exactly NVS.Size bytes
@@ -16,15 +21,16 @@ type Personal struct {
 
 // Personal returns what one unit gets. Where NVS is encrypted that is with new
 // random keys at each call. Every placeholder of the template needs a value;
-// others are ignored. Errors name row, key and placeholder, never a value.
+// others are ignored. Errors name row, key and placeholder, never a value; those
+// that are the values' fault are ErrValues.
 func (r *Release) Personal(v Values) (Personal, error) {
 	entries, err := r.template.entries(v)
 	if err != nil {
-		return Personal{}, fmt.Errorf("%s: %w", templateName, err)
+		return Personal{}, unsuited(err)
 	}
 	plain, err := nvsgen.Generate(entries, r.NVS.Size, nil)
 	if err != nil {
-		return Personal{}, fmt.Errorf("%s: %w", templateName, err)
+		return Personal{}, unsuited(err)
 	}
 	if r.NVSKeys == nil {
 		return Personal{NVS: plain}, nil
@@ -40,6 +46,8 @@ func (r *Release) Personal(v Values) (Personal, error) {
 	}
 	return p, nil
 }
+
+func unsuited(err error) error { return fmt.Errorf("%w: %s: %w", ErrValues, templateName, err) }
 
 // check reads both images as the firmware will, and compares what it finds with
 // the plain image. Given keys that do not suit, firmware erases all entries and

@@ -140,8 +140,8 @@ type Renewed struct {
 
 // Renew makes the changes that n asks for. Every placeholder of the template
 // needs a value, or DeviceID alone if [Held.Needs] says that the credentials are
-// not needed. ErrUnfit is returned for settings that do not suit the unit, and when
-// NVS is too full.
+// not needed. ErrValues is returned for values that do not suit the template, and
+// ErrUnfit for settings that do not suit the unit, and when NVS is too full.
 func (h *Held) Renew(v Values, n Renewal) (*Renewed, error) {
 	// They may have been allowed without a release at hand, or for another one.
 	if err := h.release.CheckSettings(n.Set); err != nil {
@@ -155,7 +155,7 @@ func (h *Held) Renew(v Values, n Renewal) (*Renewed, error) {
 	}
 	entries, err := fill(v)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", templateName, err)
+		return nil, unsuited(err)
 	}
 	changed := map[keyID]bool{}
 	set := func(e nvsgen.Entry) error {
@@ -167,10 +167,10 @@ func (h *Held) Renew(v Values, n Renewal) (*Renewed, error) {
 			continue
 		}
 		if !renewing && t.isCredential(keyID{e.Namespace, e.Key}) {
-			return nil, fmt.Errorf("%s: there are no credentials for %s/%s", templateName, e.Namespace, e.Key)
+			return nil, unsuited(fmt.Errorf("there are no credentials for %s/%s", e.Namespace, e.Key))
 		}
 		if err := set(e); err != nil {
-			return nil, fmt.Errorf("%s: %w", templateName, err)
+			return nil, unsuited(err)
 		}
 	}
 	for _, s := range n.Set {

@@ -276,10 +276,22 @@ func (a *attempt) close(ctx context.Context) (finished bool) {
 	a.record = record
 	a.report(record)
 	a.dropHeld()
-	if f := record.Failure; f != nil && stopsLine(f.Kind) {
-		a.stop(errors.New(f.Text + " " + f.Hint))
+	if f := record.Failure; f != nil {
+		a.stopAfter(*f)
 	}
 	return record.Outcome == jobs.Pass || record.Outcome == jobs.Fail
+}
+
+// stopAfter stops the line if the next unit would meet the same failure.
+func (a *attempt) stopAfter(f jobs.Failure) {
+	switch {
+	case stopsLine(f.Kind):
+		a.stop(errors.New(f.Text + " " + f.Hint))
+	case f.Kind == kindBadAnswer:
+		if err := a.answers.unfit(a.record.Unit, f.Text); err != nil {
+			a.stop(err)
+		}
+	}
 }
 
 // report tells the board, the metrics and the log how it ended.

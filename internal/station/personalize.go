@@ -99,13 +99,14 @@ func (a *attempt) personalize(ctx context.Context) error {
 	}
 	own, err := a.Release.Personal(values)
 	if err != nil {
-		return &fault{kindTemplate, err}
+		return a.templateFault(err)
 	}
 	if a.decision.Rework != nil {
 		if err := a.set(&own, values); err != nil {
 			return err
 		}
 	}
+	a.answered()
 	if a.own, err = packOwn(a.Release, own); err != nil {
 		return err
 	}
@@ -157,6 +158,22 @@ func (a *attempt) values(ctx context.Context) (firmware.Values, error) {
 	}, nil
 }
 
+// templateFault tells a unit's values that do not suit the template from a template
+// that suits no unit: what the source of credentials says may be odd about one unit.
+func (a *attempt) templateFault(err error) error {
+	if a.asked && errors.Is(err, firmware.ErrValues) {
+		return &fault{kindBadAnswer, err}
+	}
+	return &fault{kindTemplate, err}
+}
+
+// answered takes note that the unit's credentials could be used, if it got some.
+func (a *attempt) answered() {
+	if a.asked {
+		a.answers.fit()
+	}
+}
+
 // confirmOwner makes sure that what is about to be written is this MAC's and no
 // other's, and that a copy of its keys is kept.
 func (a *attempt) confirmOwner(ctx context.Context, keys []byte) error {
@@ -184,8 +201,9 @@ func (a *attempt) renew(ctx context.Context) error {
 		return &fault{kindUnfit, err}
 	}
 	if err != nil {
-		return &fault{kindTemplate, err}
+		return a.templateFault(err)
 	}
+	a.answered()
 	a.note(fmt.Sprintf("In NVS %s was set and %d other keys were kept.", strings.Join(renewed.Changed, ", "), renewed.Kept))
 	if !renewed.Safe {
 		a.note("There was no room to change NVS page by page, so all of it was packed anew.")

@@ -20,7 +20,7 @@ const (
 	kindOtherLayout   = "other_layout"   // the partition table is not this release's
 	kindOtherFirmware = "other_firmware" // the unit's firmware is not what the record says
 	kindUnfit         = "unfit"          // the unit's NVS cannot hold what a rework asks for
-	kindTemplate      = "template"       // the NVS template does not work for this unit
+	kindTemplate      = "template"       // the NVS template does not work
 	kindEscrow        = "escrow"         // the unit's NVS keys cannot be kept
 	kindStore         = "store"          // the record cannot be written
 	kindStopped       = "stopped"        // flashd was stopped
@@ -30,7 +30,7 @@ const (
 	kindUnauthorized  = "unauthorized"   // the config server refuses the station
 	kindUnavailable   = "unavailable"    // the config server does not answer
 	kindUnknownUnit   = "unknown_unit"   // no credentials for this unit
-	kindBadAnswer     = "bad_answer"     // credentials that cannot be right
+	kindBadAnswer     = "bad_answer"     // credentials that cannot be right, or do not suit the template
 	kindPort          = "port"           // the port cannot be opened
 	kindOther         = "other"          // none of these: a gap in the table below
 )
@@ -150,7 +150,7 @@ var rules = []rule{
 	{kind: kindUnauthorized, outcome: jobs.Error, blame: jobs.BlameRig, says: "The config server refuses this station's token.", hint: "Give the station a valid token, then start flashd again."},
 	{kind: kindUnavailable, outcome: jobs.Error, blame: jobs.BlameRig, says: "The config server does not answer.", hint: hintEngineer},
 	{kind: kindUnknownUnit, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Put the board aside until it has credentials."},
-	{kind: kindBadAnswer, outcome: jobs.Error, blame: jobs.BlameRig, hint: hintEngineer},
+	{kind: kindBadAnswer, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Put the board aside and tell the engineer: its credentials have to be put right where they come from."},
 	{kind: kindOtherLayout, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Allow the rework again with --reflash."},
 	{kind: kindOtherFirmware, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Find out what was done to the unit, then allow the rework again with --reflash."},
 	{kind: kindUnfit, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Allow the rework again with other values, or with --reflash, which gives the unit a new NVS partition."},
@@ -218,8 +218,8 @@ func sentence(s string) string {
 	return s
 }
 
-// stopsLine reports whether the next unit would meet the same failure, so that
-// none is begun.
+// stopsLine reports whether the next unit would meet the same failure for sure, so
+// that none is begun.
 func stopsLine(kind string) bool {
 	return kind == kindUnauthorized || kind == kindStore || kind == kindTemplate || kind == kindEscrow
 }

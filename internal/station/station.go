@@ -89,6 +89,7 @@ type Station struct {
 	quota     *quota    // how many more units to do
 	halt      halt      // why no unit is begun any more
 	recording recording // whether the record can be written
+	answers   answers   // of the source of credentials
 	hubs      *hubs
 	hooks     *hooks
 	slots     *slotSet
