@@ -51,7 +51,8 @@ type server struct {
 // the network fails or the server answers 408, 425, 429 or 5xx, Fetch tries
 // again with growing pauses, or as Retry-After says, until its context ends; it
 // then returns ErrUnavailable. Every other answer is ErrBadAnswer, a redirect
-// too: the token goes to no other place than BaseURL.
+// too: the token goes to no other place than BaseURL. Proxies of the environment
+// are used, but for plain HTTP, which they could read.
 func NewServer(c ServerConfig) (Source, error) {
 	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
 	base, err := parseBase(c)

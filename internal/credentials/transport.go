@@ -27,7 +27,22 @@ func parseBase(c ServerConfig) (*url.URL, error) {
 	case u.Scheme == "http" && !c.AllowPlainHTTP && !isLoopback(u.Hostname()):
 		return nil, fmt.Errorf("URL %q would send the token unencrypted: use https, or allow plain HTTP", u)
 	}
-	return u, nil
+	return u, refuseProxy(u)
+}
+
+// refuseProxy returns why what goes to base must not go through the proxy that the
+// environment names for it. Through one, https is a tunnel (CONNECT) that shows the
+// proxy a host and a port; http is the request itself, token and all. ProxyFromEnvironment
+// has none for this host's own addresses.
+func refuseProxy(base *url.URL) error {
+	if base.Scheme != "http" {
+		return nil
+	}
+	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: base})
+	if err == nil && proxy != nil {
+		err = fmt.Errorf("URL %q would go through the proxy %s of the environment variable HTTP_PROXY, which could read the token: use https, or put the host into NO_PROXY", base, proxy.Host)
+	}
+	return err
 }
 
 func isLoopback(host string) bool {
