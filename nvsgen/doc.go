@@ -3,7 +3,8 @@
 // Espressif's nvs_partition_gen.py does, byte for byte where that is right;
 // [Parse] reads an image as the firmware does, whatever happened to it;
 // [Partition.Set], [Partition.Remove] and [Partition.Image] change one, and
-// [Partition.Writes] changes one that is in a flash, safe from power cuts.
+// [Partition.Writes] changes one that is in a flash, page by page, so that [Reopen]
+// finds after a power cut what was there before.
 //
 // What follows is the whole format. All numbers are little-endian. A CRC is the
 // CRC-32 of IEEE 802.3 started from all ones (that is what the function in the

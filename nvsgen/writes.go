@@ -19,9 +19,14 @@ type PageWrite struct {
 // [Partition.Image] and moves nothing that stays.
 //
 // When each page is verified before the next one is written, and safe is true, a
-// power cut at any moment loses no key but those that are being changed: a page
-// that changes is first written to a blank one. [Reopen] reads what a cut has left.
-// Where the partition has no room for that, it is packed anew, and safe is false.
+// power cut at any moment leaves every key but those that are being changed in the
+// flash: a page that changes is first written to a blank one. [Reopen] reads what a
+// cut has left, as long as no firmware was started on it: that takes a page and its
+// copy for two pages, and may erase one, or refuse the partition for want of a blank
+// page, upon which much firmware erases all of it. Whoever cannot keep the firmware
+// from starting keeps a copy of the partition until the last page is verified; see
+// [Partition.Onto]. Where the partition has no room for that order, it is packed
+// anew, and safe is false: then only such a copy helps.
 // [ErrFull] and [ErrNoFreePage] are returned where the firmware would not open it
 // after that.
 func (p *Partition) Writes() (writes []PageWrite, safe bool, err error) {

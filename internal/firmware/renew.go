@@ -131,7 +131,7 @@ func (t *template) entriesFor(v Values) ([]nvsgen.Entry, error) {
 // Renewed is what to write to a unit.
 type Renewed struct {
 	Writes  []nvsgen.PageWrite // pages of the NVS partition, each to be verified before the next
-	Safe    bool               // a power cut while they are written loses nothing that is kept
+	Safe    bool               // a power cut while they are written loses nothing that is kept, unless firmware starts on what it leaves
 	NVS     []byte             // the whole partition afterwards
 	Keys    []byte             // the keys partition, which stays as it is; nil where NVS is plain
 	Changed []string           // the keys that are written, as namespace/key
