@@ -21,6 +21,7 @@ type attempt struct {
 	*Station
 	slot   *slot
 	port   hotplug.Device
+	home   hotplug.Device // the port on which the unit was identified
 	began  time.Time
 	record jobs.Attempt
 	log    *slog.Logger

@@ -42,7 +42,7 @@ func (a *attempt) check(ctx context.Context) error {
 			err = a.listen(ctx)
 		}
 	}
-	_, known := a.serialMAC()
+	_, known := serialMAC(a.port)
 	switch {
 	case kindOf(err) == kindWrongID && a.port != own && !known:
 		a.port = own // the other one is begun next
@@ -65,7 +65,7 @@ func (a *attempt) isBack(ctx context.Context) bool {
 	if a.comeBack(ctx) != nil {
 		return false
 	}
-	mac, known := a.serialMAC()
+	mac, known := serialMAC(a.port)
 	if known && mac != a.dev.MAC() || isBridge(a.port) {
 		a.port = own // the other one is begun next
 		return false
@@ -76,13 +76,25 @@ func (a *attempt) isBack(ctx context.Context) bool {
 // isBridge reports whether d is a bridge: no chip's own USB unit turns into one.
 func isBridge(d hotplug.Device) bool { return d.VID != hotplug.Espressif && hotplug.Known(d.ID()) }
 
-// serialMAC returns the MAC of the unit in the slot where USB knows it: it is
-// the serial number of a chip's USB-Serial/JTAG.
-func (a *attempt) serialMAC() (_ flasher.MAC, known bool) {
-	if flasher.WiringOf(a.port.VID, a.port.PID) != flasher.USBSerialJTAG {
+// isOther reports whether the unit that came back is, as far as USB tells,
+// another one than that which was at own. A bridge stays in its place unless it
+// is pulled out; a reset may have it enumerate anew.
+func (a *attempt) isOther(own hotplug.Device) bool {
+	if isBridge(own) || isBridge(a.port) {
+		return a.port.ID() != own.ID() || a.port.Address != own.Address && !a.revived
+	}
+	was, knew := serialMAC(own)
+	is, knows := serialMAC(a.port)
+	return knew && knows && was != is
+}
+
+// serialMAC returns the MAC of the unit at d where USB knows it: it is the
+// serial number of a chip's USB-Serial/JTAG.
+func serialMAC(d hotplug.Device) (_ flasher.MAC, known bool) {
+	if flasher.WiringOf(d.VID, d.PID) != flasher.USBSerialJTAG {
 		return flasher.MAC{}, false
 	}
-	mac, err := flasher.ParseMAC(a.port.Serial)
+	mac, err := flasher.ParseMAC(d.Serial)
 	return mac, err == nil
 }
 
@@ -97,7 +109,7 @@ func (a *attempt) reopen(ctx context.Context) error {
 	if err := a.dev.Reopen(port); err != nil {
 		return err
 	}
-	if _, known := a.serialMAC(); known {
+	if _, known := serialMAC(a.port); known {
 		return a.dev.Restart(ctx)
 	}
 	return nil

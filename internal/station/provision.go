@@ -55,6 +55,7 @@ func Phases() []string {
 // unit of its own.
 func (a *attempt) connect(ctx context.Context) error {
 	for {
+		own := a.port
 		err := a.connectOnce(ctx)
 		switch {
 		case errors.Is(err, flasher.Detached):
@@ -66,6 +67,10 @@ func (a *attempt) connect(ctx context.Context) error {
 		}
 		if err := a.comeBack(ctx); err != nil {
 			return err
+		}
+		if a.isOther(own) {
+			a.port = own // the other one is begun next
+			return flasher.Detached
 		}
 	}
 }
@@ -124,8 +129,10 @@ func (a *attempt) identify(ctx context.Context) error {
 	}
 	unit := a.dev.MAC().DeviceID()
 	if known := a.decision.Unit.ID; known != "" && known != unit {
+		a.port = a.home // if the other one has come with a port of its own, it is begun next
 		return &fault{string(flasher.WrongUnit), fmt.Errorf("unit %s was changed for %s", known, unit)}
 	}
+	a.home = a.port
 	a.board.identified(a.slot.Slot, unit, a.dev.Chip().Title)
 	if err := a.rightChip(); err != nil {
 		return err

@@ -1,9 +1,11 @@
 package station_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"hoptech.co.nz/flashd/flasher"
 	"hoptech.co.nz/flashd/flasher/espsim"
 	"hoptech.co.nz/flashd/internal/hotplug"
 	"hoptech.co.nz/flashd/internal/station"
@@ -29,8 +31,8 @@ var kinds = []struct {
 	}, true, "detached"},
 }
 
-func newUnitWired(n int, w espsim.Wiring) *espsim.Chip {
-	return espsim.New(espsim.Config{Model: espsim.ESP32S3, MAC: macOf(n), Flash: espsim.NewFlash(8 << 20), Wiring: w, Timing: espsim.Realistic(w)})
+func newUnitWired(n int, w espsim.Wiring, faults ...espsim.Fault) *espsim.Chip {
+	return espsim.New(espsim.Config{Model: espsim.ESP32S3, MAC: macOf(n), Flash: espsim.NewFlash(8 << 20), Wiring: w, Timing: espsim.Realistic(w), Faults: faults})
 }
 
 // A unit that is changed for another while it starts was taken out; it does not
@@ -50,11 +52,7 @@ func TestSwappedWhileItStarts(t *testing.T) {
 				b.remove(left)
 				b.insertAs(left, done, k.usb(2))
 				b.await(left, "refused", func(s station.SlotView) bool { return s.State == station.Refused })
-				a, err := b.store.Attempt(attempt)
-				if err != nil {
-					t.Fatal(err)
-				}
-				b.expect(a, jobs.Error, "check", k.word)
+				b.expect(b.attempt(attempt), jobs.Error, "check", k.word)
 			})
 		})
 	}
@@ -78,12 +76,8 @@ func TestSwappedForOneThatIsSilent(t *testing.T) {
 					b.remove(left)
 					b.insertAs(left, second, other.usb(2))
 				}
-				b.await(left, "pass", func(s station.SlotView) bool { return s.State == station.Passed && s.Unit == unitOf(2) })
-				a, err := b.store.Attempt(attempt)
-				if err != nil {
-					t.Fatal(err)
-				}
-				b.expect(a, jobs.Error, "check", "detached")
+				b.awaitPass(left, unitOf(2))
+				b.expect(b.attempt(attempt), jobs.Error, "check", "detached")
 			})
 		})
 	}
@@ -104,6 +98,72 @@ func TestPutBackWhileItStarts(t *testing.T) {
 	})
 }
 
+// A unit that is changed for another before it was known was taken out, and the
+// other one gets an attempt of its own, where USB tells them apart.
+func TestSwappedBeforeItWasKnown(t *testing.T) {
+	deaf := espsim.Fault{Kind: espsim.Silence, Op: uint8(flasher.Sync), Times: -1}
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			onBench(t, nil, func(b *bench) {
+				b.insertAs(left, newUnitWired(1, k.wiring, deaf), k.usb(1))
+				b.awaitPhase(left, "connect")
+				attempt := b.slot(left).Attempt
+				b.remove(left)
+				b.insertAs(left, newUnitWired(2, k.wiring), k.usb(2))
+				b.awaitPass(left, unitOf(2))
+				if k.word == "wrong_unit" { // nothing tells, and nothing was done to the first one
+					return
+				}
+				b.expect(b.attempt(attempt), jobs.Error, "connect", "detached")
+			})
+		})
+	}
+}
+
+// A unit that is changed for another between two tries was taken out, and the
+// other one is begun at once.
+func TestSwappedBetweenTries(t *testing.T) {
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			var b *bench
+			opened := 0
+			onBench(t, func(cfg *station.Config) {
+				open := cfg.Open
+				cfg.Open = func(ctx context.Context, d hotplug.Device) (flasher.Port, error) {
+					if opened++; opened == 2 {
+						b.remove(left)
+						b.insertAs(left, newUnitWired(2, k.wiring), k.usb(2))
+						return nil, flasher.Detached
+					}
+					return open(ctx, d)
+				}
+			}, func(bench *bench) {
+				b = bench
+				b.insertAs(left, newUnitWired(1, k.wiring, espsim.Fault{Kind: espsim.DeadSector, Address: 0x20000}), k.usb(1))
+				b.awaitPhase(left, "write")
+				attempt := b.slot(left).Attempt
+				b.awaitPass(left, unitOf(2))
+				phase := map[string]string{"detached": "connect", "wrong_unit": "identify"}[k.word]
+				b.expect(b.attempt(attempt), jobs.Error, phase, k.word)
+			})
+		})
+	}
+}
+
+func (b *bench) awaitPass(path, unit string) {
+	b.Helper()
+	b.await(path, "pass", func(s station.SlotView) bool { return s.State == station.Passed && s.Unit == unit })
+}
+
+func (b *bench) attempt(id uint64) jobs.Attempt {
+	b.Helper()
+	a, err := b.store.Attempt(id)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return a
+}
+
 // A chip's own USB unit may leave with the chip's reset and come back, so it is
 // waited for; a bridge does not leave unless somebody pulls it.
 func TestOnlyTheChipsOwnUSBIsWaitedFor(t *testing.T) {
@@ -115,10 +175,7 @@ func TestOnlyTheChipsOwnUSBIsWaitedFor(t *testing.T) {
 				attempt := b.slot(left).Attempt
 				b.remove(left)
 				time.Sleep(time.Second)
-				a, err := b.store.Attempt(attempt)
-				if err != nil {
-					t.Fatal(err)
-				}
+				a := b.attempt(attempt)
 				if ended := a.Outcome != ""; ended != k.stays {
 					t.Errorf("a second later the attempt is %q", a.Outcome)
 				}

@@ -316,7 +316,7 @@ func (o *operator) plausible(a jobs.Attempt) error {
 		}
 	case jobs.Error:
 		pulled := slices.ContainsFunc(stays, func(i *insertion) bool { return i.pulling.Before(a.End) })
-		if !pulled || a.Failure.Kind != "detached" {
+		if !pulled || a.Failure.Kind != "detached" && a.Failure.Kind != "wrong_unit" { // the latter where another one came between two tries
 			return fmt.Errorf("pulled out: %v, but %+v", pulled, a.Failure)
 		}
 	}
