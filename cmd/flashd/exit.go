@@ -1,10 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+
+	"hoptech.co.nz/flashd/internal/web"
 )
 
 // The exit codes that scripts can rely on.
@@ -29,6 +33,9 @@ type exitError struct {
 func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
+// answerCodes are the exit codes for what a daemon refuses.
+var answerCodes = map[int]int{http.StatusBadRequest: exitUsage, http.StatusNotFound: exitNoUnit, http.StatusConflict: exitRefused}
+
 // usagef is for command lines that cannot be right.
 func usagef(format string, args ...any) error {
 	return &exitError{code: exitUsage, err: fmt.Errorf(format, args...), hint: "flashd --help and flashd COMMAND --help tell what can be said."}
@@ -45,6 +52,7 @@ func report(stderr io.Writer, err error) int {
 		return exitDone
 	}
 	var ee *exitError
+	var answer *web.Error
 	switch {
 	case errors.As(err, &ee):
 		fmt.Fprintf(stderr, "flashd: %s\n", inWords(err))
@@ -52,6 +60,8 @@ func report(stderr io.Writer, err error) int {
 			fmt.Fprintf(stderr, "  %s\n", ee.hint)
 		}
 		return ee.code
+	case errors.As(err, &answer):
+		return report(stderr, withHint(cmp.Or(answerCodes[answer.Status], exitFailure), err, answer.Hint))
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(stderr, "flashd: interrupted")
 		return exitInterrupted

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"hoptech.co.nz/flashd/internal/station"
+	"hoptech.co.nz/flashd/internal/web"
 	"hoptech.co.nz/flashd/jobs"
 )
 
@@ -99,14 +102,14 @@ func jobFilter(c *cli.Context) (f jobs.Filter, err error) {
 			return f, err
 		}
 	}
-	if f.Since, err = momentFlag(c, "since"); err != nil {
-		return f, err
-	}
-	if f.Until, err = momentFlag(c, "until"); err != nil {
+	if f.Since, f.Until, err = sinceAndUntil(c); err != nil {
 		return f, err
 	}
 	if err := f.Check(); err != nil {
 		return f, usagef("--%w", err)
+	}
+	if e, ok := errors.AsType[*web.Error](web.CheckWords(f)); ok {
+		return f, withHint(exitUsage, fmt.Errorf("--%w", e), e.Hint)
 	}
 	return f, nil
 }
@@ -115,6 +118,14 @@ func jobFilter(c *cli.Context) (f jobs.Filter, err error) {
 func writeAttempts(w io.Writer, format string, attempts iter.Seq2[jobs.Attempt, error]) error {
 	header, row := jobs.AttemptFields(station.Phases())
 	return writeRecords(w, format, attempts, columns[jobs.Attempt]{jobs.AttemptColumns, jobs.Attempt.Row, header, row})
+}
+
+func sinceAndUntil(c *cli.Context) (since, until time.Time, err error) {
+	if since, err = momentFlag(c, "since"); err != nil {
+		return since, until, err
+	}
+	until, err = momentFlag(c, "until")
+	return since, until, err
 }
 
 // momentFlag is the moment that a flag names; the zero time if it is not set.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"hoptech.co.nz/flashd/internal/config"
+	"hoptech.co.nz/flashd/internal/firmware"
 	"hoptech.co.nz/flashd/internal/web"
 	"hoptech.co.nz/flashd/jobs"
 )
@@ -22,7 +24,7 @@ func storePath(stateDir string) string { return filepath.Join(stateDir, "jobs.db
 // state directory or of the store itself.
 type records interface {
 	Unit(ctx context.Context, id string) (jobs.Unit, error)
-	Units(ctx context.Context) iter.Seq2[jobs.Unit, error]
+	Units(ctx context.Context, f web.UnitFilter) iter.Seq2[jobs.Unit, error]
 	Attempts(ctx context.Context, f jobs.Filter) iter.Seq2[jobs.Attempt, error]
 	Reworks(ctx context.Context, unit string, open bool) iter.Seq2[jobs.Rework, error]
 	Backup(ctx context.Context, w io.Writer) (int64, error)
@@ -32,10 +34,11 @@ type records interface {
 // openRecords asks the daemon if one runs, since it holds the store, and opens
 // the store if none does.
 func openRecords(c *cli.Context) (_ records, done func(), err error) {
-	stateDir, err := stateDir(c)
+	cfg, err := recordConfig(c)
 	if err != nil {
 		return nil, nil, err
 	}
+	stateDir := cfg.StateDir
 	client, err := web.Dial(stateDir)
 	if err == nil {
 		return client, client.Close, nil
@@ -50,7 +53,7 @@ func openRecords(c *cli.Context) (_ records, done func(), err error) {
 	if err != nil {
 		return nil, nil, storeError(stateDir, err)
 	}
-	return storeRecords{store}, func() { _ = store.Close() }, nil // it was only read
+	return storeRecords{store, wordsOf(cfg)}, func() { _ = store.Close() }, nil // it was only read
 }
 
 // migrated opens a store that an older flashd wrote.
@@ -80,13 +83,39 @@ func storeError(stateDir string, err error) error {
 }
 
 // storeRecords asks the store itself.
-type storeRecords struct{ store *jobs.Store }
+type storeRecords struct {
+	store *jobs.Store
+	words web.Words // of the station that wrote it
+}
+
+// wordsOf is what a configuration tells of the words in the record.
+func wordsOf(cfg *config.Config) (w web.Words) {
+	for _, slot := range cfg.Slots {
+		w.Slots = append(w.Slots, slot.Name)
+	}
+	list, _ := firmware.List(cfg.ImagesDir) // without them any name will do
+	w.Releases = web.ReleaseNames(list)
+	return w
+}
+
+// failed yields an error alone.
+func failed[T any](err error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) { yield(*new(T), err) }
+}
 
 func (s storeRecords) Unit(_ context.Context, id string) (jobs.Unit, error) { return s.store.Unit(id) }
 
-func (s storeRecords) Units(context.Context) iter.Seq2[jobs.Unit, error] { return s.store.Units() }
+func (s storeRecords) Units(_ context.Context, f web.UnitFilter) iter.Seq2[jobs.Unit, error] {
+	if err := s.words.Check(jobs.Filter{Release: f.Release}, s.store); err != nil {
+		return failed[jobs.Unit](err)
+	}
+	return f.Units(s.store)
+}
 
 func (s storeRecords) Attempts(_ context.Context, f jobs.Filter) iter.Seq2[jobs.Attempt, error] {
+	if err := s.words.Check(f, s.store); err != nil {
+		return failed[jobs.Attempt](err)
+	}
 	return s.store.Attempts(f)
 }
 

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -179,12 +177,11 @@ func reworkOne(c *cli.Context, station reworker, ask web.ReworkRequest) error {
 	return nil
 }
 
-// reworkError chooses the exit code, and what to do, for what a daemon or the
-// record said.
+// reworkError chooses the exit code, and what to do, for what the record said; a
+// daemon's answers have them already.
 func reworkError(err error) error {
-	if e, ok := errors.AsType[*web.Error](err); ok {
-		codes := map[int]int{http.StatusBadRequest: exitUsage, http.StatusNotFound: exitNoUnit, http.StatusConflict: exitRefused}
-		return withHint(cmp.Or(codes[e.Status], exitFailure), err, e.Hint)
+	if _, answered := errors.AsType[*web.Error](err); answered {
+		return err
 	}
 	switch {
 	case errors.Is(err, jobs.ErrBadRework):

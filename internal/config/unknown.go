@@ -6,7 +6,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
-	"github.com/xrash/smetrics"
+
+	"hoptech.co.nz/flashd/internal/nearest"
 )
 
 // unknown notes a key that the section typ, at path, does not have. Its value
@@ -33,13 +34,10 @@ var secretKeys = map[string]string{
 // suggestion returns "; did you mean …?" for a key that is nearly name in the
 // same section, or is in another one.
 func suggestion(typ reflect.Type, path, name string) string {
-	best, distance := "", 1+max((len(name)+2)/3, 1) // two letters swapped are two changes
-	for _, key := range keysOf(typ, "", false) {
-		if d := smetrics.WagnerFischer(name, key, 1, 1, 1); d < distance {
-			best, distance = join(path, key), d
-		}
-	}
-	if best == "" {
+	best := nearest.Word(name, keysOf(typ, "", false))
+	if best != "" {
+		best = join(path, best)
+	} else {
 		for _, key := range keysOf(reflect.TypeFor[Config](), "", true) {
 			if key[strings.LastIndexByte(key, '.')+1:] == name {
 				best = key

@@ -37,9 +37,8 @@ func (s *server) unit(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) attempts(w http.ResponseWriter, r *http.Request) {
-	f, err := filterOf(r.URL.Query())
-	if err != nil {
-		fail(w, http.StatusBadRequest, err.Error(), "")
+	f, ok := s.filter(w, r)
+	if !ok {
 		return
 	}
 	limit := f.Limit
@@ -47,8 +46,26 @@ func (s *server) attempts(w http.ResponseWriter, r *http.Request) {
 	answerPage(w, r, s.Store.Attempts(f), limit, func(a jobs.Attempt) string { return strconv.FormatUint(a.ID, 10) })
 }
 
+// filter reads the filter of a request, or answers what is wrong with it.
+func (s *server) filter(w http.ResponseWriter, r *http.Request) (f jobs.Filter, ok bool) {
+	f, err := filterOf(r.URL.Query())
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error(), "")
+		return f, false
+	}
+	if err := s.words(f.Release).Check(f, s.Store); err != nil {
+		failStore(w, err)
+		return f, false
+	}
+	return f, true
+}
+
 // failStore answers with what the store said.
 func failStore(w http.ResponseWriter, err error) {
+	if e, ok := errors.AsType[*Error](err); ok {
+		answer(w, e.Status, e)
+		return
+	}
 	switch {
 	case errors.Is(err, jobs.ErrNoUnit):
 		fail(w, http.StatusNotFound, err.Error(), "flashd units lists those that the station has seen.")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"hoptech.co.nz/flashd/internal/firmware"
 	"hoptech.co.nz/flashd/jobs"
 )
 
@@ -52,7 +53,6 @@ func TestAttempts(t *testing.T) {
 		"?until=2001-01-01T00:00:00Z":       {},
 		"?open=true":                        {},
 		"?slot=2&outcome=error&release=old": {3},
-		"?slot=9":                           {},
 	} {
 		var list []jobs.Attempt
 		decodeAnswer(t, ask(cfg, http.MethodGet, "/api/v1/attempts"+query), &list)
@@ -68,8 +68,38 @@ func TestAttempts(t *testing.T) {
 
 func TestNothingIsAnEmptyArray(t *testing.T) {
 	_, cfg := newFake(t)
-	if got := strings.TrimSpace(ask(cfg, http.MethodGet, "/api/v1/attempts?slot=9").Body.String()); got != "[]" {
+	if got := strings.TrimSpace(ask(cfg, http.MethodGet, "/api/v1/attempts?slot=1&outcome=fail").Body.String()); got != "[]" {
 		t.Errorf("no attempts: %s", got)
+	}
+}
+
+// What no attempt can have is told; what some had once is found.
+func TestUnknownWords(t *testing.T) {
+	_, cfg := newFake(t)
+	cfg.Releases = func() ([]firmware.Summary, error) { return []firmware.Summary{{Name: "gateway-2"}}, nil }
+	for query, want := range map[string]string{
+		"attempts?kind=no_sinc":          `{"error":"kind \"no_sinc\" is not known","hint":"Did you mean no_sync?"}`,
+		"attempts?phase=boot":            `{"error":"phase \"boot\" is not known","hint":"Did you mean reboot?"}`,
+		"attempts?phase=everything":      `"hint":"There are connect, identify, `,
+		"attempts?slot=one":              `{"error":"slot \"one\" is not known","hint":"There are 1, 2."}`,
+		"attempts.csv?slot=3":            `slot \"3\" is not known`,
+		"attempts?release=gatway-2":      "Did you mean gateway-2?",
+		"attempts?release=old&slot=2":    `{"id":3,`,
+		"attempts?release=gateway-2":     "[]",
+		"units?release=gatway-2":         "Did you mean gateway-2?",
+		"units.csv?release=gatway-2":     "Did you mean gateway-2?",
+		"units?outcome=passed":           "outcome ",
+		"units?outcome=fail":             failedUnit,
+		"units?outcome=pass&since=1h":    passedUnit,
+		"units?outcome=pass&until=1h":    "[]",
+		"units?since=1h&order=recent":    `{"id":"` + failedUnit,
+		"units?until=1h&order=recent":    "[]",
+		"units?since=yesterday":          "since ",
+		"units?outcome=pass&state=faild": "want passed, failed or working",
+	} {
+		if got := ask(cfg, http.MethodGet, "/api/v1/"+query).Body.String(); !strings.Contains(got, want) {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
 	}
 }
 

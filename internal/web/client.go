@@ -51,9 +51,9 @@ func (c *Client) Unit(ctx context.Context, id string) (u jobs.Unit, err error) {
 	return u, err
 }
 
-// Units yields all units in order of their IDs. An error ends it.
-func (c *Client) Units(ctx context.Context) iter.Seq2[jobs.Unit, error] {
-	return list[jobs.Unit](ctx, c, "units")
+// Units yields the units that f selects, in order of their IDs. An error ends it.
+func (c *Client) Units(ctx context.Context, f UnitFilter) iter.Seq2[jobs.Unit, error] {
+	return list[jobs.Unit](ctx, c, "units?"+f.query().Encode())
 }
 
 // Attempts yields the attempts that f selects, the one started last first. An

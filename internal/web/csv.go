@@ -12,9 +12,8 @@ import (
 
 // attemptsCSV is for spreadsheets: all that the filter selects.
 func (s *server) attemptsCSV(w http.ResponseWriter, r *http.Request) {
-	f, err := filterOf(r.URL.Query())
-	if err != nil {
-		fail(w, http.StatusBadRequest, err.Error(), "")
+	f, ok := s.filter(w, r)
+	if !ok {
 		return
 	}
 	header, row := jobs.AttemptFields(station.Phases())
@@ -22,18 +21,10 @@ func (s *server) attemptsCSV(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) unitsCSV(w http.ResponseWriter, r *http.Request) {
-	f, err := unitFilterOf(r.URL.Query())
-	if err != nil {
-		fail(w, http.StatusBadRequest, err.Error(), "")
-		return
+	if f, list, ok := s.findUnits(w, r); ok {
+		row := func(u foundUnit) []string { return u.Fields() }
+		answerCSV(w, "units.csv", first(list, f.Limit), jobs.UnitHeader, row)
 	}
-	list, err := s.findUnits(f)
-	if err != nil {
-		fail(w, http.StatusBadRequest, err.Error(), "")
-		return
-	}
-	row := func(u foundUnit) []string { return u.Fields() }
-	answerCSV(w, "units.csv", first(list, f.limit), jobs.UnitHeader, row)
 }
 
 // answerCSV sends a file a line at a time, as answerList does.

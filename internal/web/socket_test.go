@@ -64,7 +64,7 @@ func TestClientReads(t *testing.T) {
 		t.Errorf("unit: %+v, %v", u, err)
 	}
 	var ids []string
-	for u, err := range c.Units(t.Context()) {
+	for u, err := range c.Units(t.Context(), UnitFilter{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +114,7 @@ func TestClientSeesListCutOff(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := serveUnix(t, t.TempDir(), h)
 			var last error
-			for _, err := range c.Units(t.Context()) {
+			for _, err := range c.Units(t.Context(), UnitFilter{}) {
 				last = err
 			}
 			if last == nil {

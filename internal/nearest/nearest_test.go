@@ -1,0 +1,19 @@
+package nearest_test
+
+import (
+	"testing"
+
+	"hoptech.co.nz/flashd/internal/nearest"
+)
+
+func TestWord(t *testing.T) {
+	known := []string{"write", "verify", "connect", "rework"}
+	for word, want := range map[string]string{
+		"wriet": "write", "verfy": "verify", "conect": "connect", "reword": "rework", "write": "write",
+		"flash": "", "x": "", "": "",
+	} {
+		if got := nearest.Word(word, known); got != want {
+			t.Errorf("%q: %q, want %q", word, got, want)
+		}
+	}
+}

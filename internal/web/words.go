@@ -1,0 +1,94 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"hoptech.co.nz/flashd/internal/firmware"
+	"hoptech.co.nz/flashd/internal/nearest"
+	"hoptech.co.nz/flashd/internal/station"
+	"hoptech.co.nz/flashd/jobs"
+)
+
+// Words are what the fields of a filter can be. A word that is none would select
+// nothing, and look as if nothing had happened.
+type Words struct {
+	Slots    []string // the station's; nil: not known
+	Releases []string // that there are; nil: not known
+}
+
+// Check refuses a filter with a word that no attempt can have. A slot or a
+// release may be gone and have attempts in the record: those are found. The
+// error is an *Error.
+func (w Words) Check(f jobs.Filter, store *jobs.Store) error {
+	if err := CheckWords(f); err != nil {
+		return err
+	}
+	for _, word := range []struct {
+		field, text string
+		known       []string
+		alone       jobs.Filter
+	}{
+		{qSlot, f.Slot, w.Slots, jobs.Filter{Slot: f.Slot, Limit: 1}},
+		{qRelease, f.Release, w.Releases, jobs.Filter{Release: f.Release, Limit: 1}},
+	} {
+		if word.text == "" || len(word.known) == 0 || slices.Contains(word.known, word.text) {
+			continue
+		}
+		recorded := false
+		for _, err := range store.Attempts(word.alone) {
+			if err != nil {
+				return err
+			}
+			recorded = true
+		}
+		if !recorded {
+			return unknownWord(word.field, word.text, word.known)
+		}
+	}
+	return nil
+}
+
+// CheckWords refuses a kind of failure or a phase that there is not. The error is
+// an *Error.
+func CheckWords(f jobs.Filter) error {
+	if f.Kind != "" && !slices.Contains(station.Kinds(), f.Kind) {
+		return unknownWord(qKind, f.Kind, station.Kinds())
+	}
+	if f.Phase != "" && !slices.Contains(station.Phases(), f.Phase) {
+		return unknownWord(qPhase, f.Phase, station.Phases())
+	}
+	return nil
+}
+
+func unknownWord(field, text string, known []string) error {
+	e := &Error{Status: http.StatusBadRequest, Message: fmt.Sprintf("%s %.40q is not known", field, text)}
+	if near := nearest.Word(text, known); near != "" {
+		e.Hint = fmt.Sprintf("Did you mean %s?", near)
+	} else {
+		e.Hint = fmt.Sprintf("There are %s.", strings.Join(known, ", "))
+	}
+	return e
+}
+
+// ReleaseNames are the names of releases.
+func ReleaseNames(list []firmware.Summary) (names []string) {
+	for _, r := range list {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+// words are those of the station now. Releases are read only for a filter that names one.
+func (s *server) words(release string) (w Words) {
+	for _, slot := range s.Source.View().Slots {
+		w.Slots = append(w.Slots, slot.Name)
+	}
+	if s.Releases != nil && release != "" {
+		list, _ := s.Releases() // without them any name will do
+		w.Releases = ReleaseNames(list)
+	}
+	return w
+}
