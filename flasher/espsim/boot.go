@@ -203,7 +203,11 @@ func (c *Chip) applicationLog(rows []partition) []string {
 	}
 	raw := make([]byte, nvs.size)
 	c.flash.read(raw, int(nvs.offset))
-	if err := decryptNVS(raw, c.flash, rows); err != nil {
+	err := checkNVS(raw)
+	if err == nil {
+		err = decryptNVS(raw, c.flash, rows)
+	}
+	if err != nil {
 		return append(log, "NVS: "+err.Error(), "No configuration found in flash.")
 	}
 	values := readNVS(raw, "gateway")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"slices"
 )
@@ -19,11 +20,55 @@ const (
 	nvsU8      = 0x01
 	nvsString  = 0x21
 	nvsWritten = 0b10 // in the bitmap; 11 is empty, 00 erased
+
+	nvsActive, nvsFull, nvsFreeing = 0xFFFFFFFE, 0xFFFFFFFC, 0xFFFFFFF8 // states of a page with entries
+	nvsVersion2                    = 0xFE                               // in its header; versions count down
 )
 
-// nvsInUse reports whether a page holds entries: active, full, or being freed.
-func nvsInUse(state uint32) bool {
-	return state == 0xFFFFFFFE || state == 0xFFFFFFFC || state == 0xFFFFFFF8
+// Why nvs_flash_init refuses a partition. Much firmware erases it then, and this one
+// has no configuration either.
+var (
+	errNVSVersion = errors.New("ESP_ERR_NVS_NEW_VERSION_FOUND")
+	errNVSFull    = errors.New("ESP_ERR_NVS_NO_FREE_PAGES")
+)
+
+// checkNVS is what nvs_flash_init refuses (ESP-IDF, nvs_page.cpp and
+// nvs_pagemanager.cpp): a version that it does not know, and a partition without a
+// page that is blank or damaged. Where a page was being freed when the power went,
+// the last page, which its entries were going to, is begun again.
+func checkNVS(image []byte) error {
+	var last []byte
+	free, freeing := false, false
+	for page := range slices.Chunk(image, nvsPage) {
+		if !nvsSound(page) {
+			free = true
+			continue
+		}
+		if page[8] < nvsVersion2 {
+			return errNVSVersion
+		}
+		freeing = freeing || binary.LittleEndian.Uint32(page) == nvsFreeing
+		if last == nil || nvsNumber(page) > nvsNumber(last) {
+			last = page
+		}
+	}
+	if free || freeing && binary.LittleEndian.Uint32(last) == nvsActive {
+		return nil
+	}
+	return errNVSFull
+}
+
+// nvsSound reports whether a page holds entries that count.
+func nvsSound(page []byte) bool {
+	if len(page) < nvsPage || binary.LittleEndian.Uint32(page[28:]) != espCRC32(page[4:28]) {
+		return false
+	}
+	switch binary.LittleEndian.Uint32(page) {
+	case nvsActive, nvsFull, nvsFreeing:
+		return true
+	default:
+		return false
+	}
 }
 
 // espCRC32 is the CRC-32 of ESP-IDF's formats: esp_rom_crc32_le with a start
@@ -71,8 +116,7 @@ func nvsNumber(page []byte) uint32 {
 
 // nvsPageItems reads the whole entries of a page that are sound.
 func nvsPageItems(page []byte) []nvsItem {
-	if len(page) < nvsPage || !nvsInUse(binary.LittleEndian.Uint32(page)) ||
-		binary.LittleEndian.Uint32(page[28:]) != espCRC32(page[4:28]) {
+	if !nvsSound(page) {
 		return nil
 	}
 	var items []nvsItem
