@@ -66,3 +66,12 @@ func takesValue(flags []cli.Flag, arg string) bool {
 	}
 	return false
 }
+
+// noArguments refuses arguments of a command that takes none.
+func noArguments(c *cli.Context) error {
+	if c.NArg() == 0 {
+		return nil
+	}
+	got := c.Args().First()
+	return usagef("%s takes no arguments, got %q%s", c.Command.HelpName, got, meant(c.Command.HelpName+" ", got, commandNames(c.Command.Subcommands)))
+}

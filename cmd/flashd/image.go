@@ -87,8 +87,8 @@ func imageListCommand() *cli.Command {
 }
 
 func listImages(c *cli.Context) error {
-	if c.NArg() > 0 {
-		return usagef("flashd image list takes no arguments, got %q", c.Args().First())
+	if err := noArguments(c); err != nil {
+		return err
 	}
 	dir, err := imagesDir(c)
 	if err != nil {

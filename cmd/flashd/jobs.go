@@ -56,8 +56,8 @@ func listJobs(c *cli.Context) error {
 
 // selectedAttempts are those that the flags ask for.
 func selectedAttempts(c *cli.Context) (_ iter.Seq2[jobs.Attempt, error], done func(), err error) {
-	if c.NArg() > 0 {
-		return nil, nil, usagef("flashd %s takes no arguments, got %q", c.Command.Name, c.Args().First())
+	if err := noArguments(c); err != nil {
+		return nil, nil, err
 	}
 	filter, err := jobFilter(c)
 	if err != nil {

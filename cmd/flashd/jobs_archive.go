@@ -35,8 +35,8 @@ func archiveCommand() *cli.Command {
 }
 
 func archive(c *cli.Context) error {
-	if c.NArg() > 0 {
-		return usagef("flashd jobs archive takes no arguments, got %q", c.Args().First())
+	if err := noArguments(c); err != nil {
+		return err
 	}
 	before, err := momentFlag(c, "before")
 	switch {

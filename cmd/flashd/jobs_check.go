@@ -23,8 +23,8 @@ func checkCommand() *cli.Command {
 }
 
 func checkRecord(c *cli.Context) error {
-	if c.NArg() > 0 {
-		return usagef("flashd jobs check takes no arguments, got %q", c.Args().First())
+	if err := noArguments(c); err != nil {
+		return err
 	}
 	dir, err := stateDir(c)
 	if err != nil {

@@ -154,6 +154,9 @@ func (l *line) run(ctx context.Context, asked <-chan os.Signal, reload *reload, 
 	unitsCtx, endUnits := context.WithCancelCause(ctx)
 	stopUnits := func() { endUnits(nil) }
 	defer stopUnits()
+	// Units under way may leave to the very last.
+	watchCtx, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWatching()
 	// Asked to stop while it drains, it takes no longer than when it stops.
 	stopDraining := context.AfterFunc(ctx, func() { l.abandonAfter(groupCtx, l.grace) })
 	defer stopDraining()
@@ -164,9 +167,10 @@ func (l *line) run(ctx context.Context, asked <-chan os.Signal, reload *reload, 
 	group.Go(func() error { reload.await(groupCtx, l, endUnits); return nil })
 	group.Go(func() error { tellSystemd(groupCtx, unitsCtx, l.station.View, l.log); return nil })
 	group.Go(func() error { l.upkeep().run(groupCtx); return nil })
-	group.Go(func() error { return l.from.Run(unitsCtx, l.station) })
+	group.Go(func() error { return l.from.Run(watchCtx, l.station) })
 	group.Go(func() error {
 		defer stopShow()
+		defer stopWatching()
 		defer stopUnits()
 		stopOnFailure := context.AfterFunc(groupCtx, stopUnits)
 		defer stopOnFailure()

@@ -26,7 +26,7 @@ func (s settings) apiToken() (credentials.Secret, error) {
 	}
 	token, err := readSecret(s.API.TokenFile, s.API.TokenEnv)
 	if err != nil {
-		return "", fmt.Errorf("the token of the API: %w", err)
+		return "", misconfigured(fmt.Errorf("the token of the API: %w", err))
 	}
 	if err := credentials.CheckToken(token); err != nil {
 		return "", withHint(exitUsage, fmt.Errorf("the token of the API: %w", err), "Make one with openssl rand -hex 32.")
@@ -43,7 +43,11 @@ func (s settings) certificate(log *slog.Logger) (*web.Certificate, error) {
 	if s.API.CertFile == "" {
 		return nil, nil //nolint:nilnil // there is none, which is no error
 	}
-	return web.LoadCertificate(s.API.CertFile, s.API.KeyFile, log)
+	shown, err := web.LoadCertificate(s.API.CertFile, s.API.KeyFile, log)
+	if err != nil {
+		return nil, misconfigured(err)
+	}
+	return shown, nil
 }
 
 // listen opens the listener of the board, and returns the board's address.

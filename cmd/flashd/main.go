@@ -24,7 +24,8 @@ func newApp() *cli.App {
 		Name:                 "flashd",
 		Usage:                "flash, provision and record ESP32 units as they are plugged in",
 		Description:          whichStation,
-		HideVersion:          true,
+		HideVersion:          true, // the library's; ours says more
+		Flags:                []cli.Flag{&cli.BoolFlag{Name: "version", Usage: "say which flashd this is"}},
 		EnableBashCompletion: true,
 		// What is set or goes wrong may have commas in it.
 		DisableSliceFlagSeparator: true,
@@ -56,11 +57,19 @@ func explain(commands []*cli.Command) {
 
 // noSuchCommand is what runs where only a subcommand makes sense.
 func noSuchCommand(c *cli.Context) error {
+	if c.Bool("version") {
+		printVersion(c.App.Writer)
+		return nil
+	}
 	if c.NArg() == 0 {
 		if c.Command == nil || len(c.Lineage()) <= 2 {
 			return cli.ShowAppHelp(c)
 		}
 		return cli.ShowSubcommandHelp(c)
 	}
-	return usagef("there is no command %q", c.Args().First())
+	commands := c.App.Commands
+	if len(c.Lineage()) > 2 {
+		commands = c.Command.Subcommands
+	}
+	return usagef("there is no command %q%s", c.Args().First(), meant(c.Command.HelpName+" ", c.Args().First(), commandNames(commands)))
 }

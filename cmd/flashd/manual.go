@@ -13,8 +13,8 @@ func manCommand() *cli.Command {
 		Name:  "man",
 		Usage: "write the manual page: flashd man | man -l -",
 		Action: func(c *cli.Context) error {
-			if c.NArg() > 0 {
-				return usagef("flashd man takes no arguments, got %q", c.Args().First())
+			if err := noArguments(c); err != nil {
+				return err
 			}
 			page, err := newApp().ToManWithSection(8)
 			if err != nil {

@@ -4,16 +4,13 @@ import (
 	"fmt"
 	"time"
 
-	"hoptech.co.nz/flashd/internal/config"
+	"hoptech.co.nz/flashd/internal/span"
 )
 
 // parseMoment reads a moment, or how long ago it was.
 func parseMoment(s string, now time.Time) (time.Time, error) {
-	if ago, err := time.ParseDuration(s); err == nil && ago > 0 {
-		return now.Add(-ago), nil
-	}
-	if span, err := config.ParseSpan(s); err == nil {
-		return span.Before(now), nil
+	if t, ok := span.Before(now, s); ok {
+		return t, nil
 	}
 	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateTime, "2006-01-02 15:04", time.DateOnly} {
 		if t, err := time.ParseInLocation(layout, s, now.Location()); err == nil {

@@ -24,9 +24,9 @@ func reworkCommand() *cli.Command {
 			&cli.BoolFlag{Name: "scan", Usage: "the units whose device IDs are typed, one a line, as a barcode scanner does"},
 			&cli.BoolFlag{Name: "reflash", Usage: "write everything again: firmware, a new NVS partition, new NVS keys"},
 			&cli.BoolFlag{Name: "keep-all", Usage: "keep what the template sets, too, and the credentials; only add what is missing"},
-			&cli.BoolFlag{Name: "new-credentials", Usage: "with --keep-all: ask for credentials again nevertheless"},
+			&cli.BoolFlag{Name: "new-credentials", Usage: "with --keep-all: ask for credentials again nevertheless; without it that is done anyway"},
 			&cli.StringSliceFlag{Name: "set", KeepSpace: true, Usage: "set an NVS key: `KEY=VALUE`, NAMESPACE:KEY=VALUE or, for a key that the unit does not have, NAMESPACE:KEY:u16=VALUE (can be repeated)"},
-			&cli.StringFlag{Name: "expires", Value: jobs.DefaultExpiry.String(), Usage: "how long it is armed: a `SPAN` such as 30m, or never"},
+			&cli.StringFlag{Name: "expires", Value: jobs.DefaultExpiry.String(), Usage: "how long it is armed: a `SPAN` such as 30m or 7d, or never"},
 		),
 		Action:      rework,
 		Subcommands: []*cli.Command{reworkListCommand(), reworkCancelCommand()},
@@ -43,6 +43,10 @@ func reworkRecordFlags() []cli.Flag {
 }
 
 func rework(c *cli.Context) error {
+	units, err := reworkUnits(c)
+	if err != nil {
+		return err
+	}
 	ask, err := reworkRequest(c)
 	if err != nil {
 		return err
@@ -58,15 +62,27 @@ func rework(c *cli.Context) error {
 	case c.IsSet("slot"):
 		return reworkOne(c, station, ask)
 	}
-	for _, unit := range c.Args().Slice() {
-		if ask.Unit, err = unitID(unit); err != nil {
-			return err
-		}
+	for _, ask.Unit = range units {
 		if err := reworkOne(c, station, ask); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// reworkUnits reads the units that are named, all before the first is reworked.
+func reworkUnits(c *cli.Context) (units []string, err error) {
+	for _, arg := range c.Args().Slice() {
+		unit, err := unitID(arg)
+		if near := meant(c.Command.HelpName+" ", arg, commandNames(c.Command.Subcommands)); err != nil && near != "" {
+			return nil, usagef("%w%s", err, near)
+		}
+		if err != nil {
+			return nil, err
+		}
+		units = append(units, unit)
+	}
+	return units, nil
 }
 
 // reworkRequest reads the command line; the unit may be missing.
@@ -171,7 +187,7 @@ func reworkOne(c *cli.Context, station reworker, ask web.ReworkRequest) error {
 	case allowed.InSlot != "":
 		when = "now, in slot " + allowed.InSlot
 	case !allowed.Expires.IsZero():
-		when += ", until " + allowed.Expires.Local().Format("2 January 15:04")
+		when += ", until " + allowed.Expires.Local().Format("2 January 2006 15:04")
 	}
 	fmt.Fprintf(c.App.Writer, "Unit %s: %s %s (rework %d, allowed by %s).\n", allowed.Unit, what, when, allowed.ID, allowed.By)
 	return nil

@@ -28,8 +28,8 @@ func reworkListCommand() *cli.Command {
 }
 
 func listReworks(c *cli.Context) (err error) {
-	if c.NArg() > 0 {
-		return usagef("flashd rework list takes no arguments, got %q", c.Args().First())
+	if err := noArguments(c); err != nil {
+		return err
 	}
 	unit := ""
 	if c.IsSet("unit") {

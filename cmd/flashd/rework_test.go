@@ -97,6 +97,7 @@ func TestReworkWithoutDaemon(t *testing.T) {
 		{exitUsage, "say which unit", []string{"--reason", "x"}},
 		{exitUsage, "say which unit", []string{units[0], "--scan", "--reason", "x"}},
 		{exitUsage, "expires", []string{units[0], "--reason", "x", "--expires", "soon"}},
+		{exitUsage, "want its device ID", []string{units[0], "A1B2", "--reason", "x"}},
 		{exitUsage, "not both", []string{units[0], "--reason", "x", "--reflash", "--keep-all"}},
 		{exitUsage, "called like a secret", []string{units[0], "--reason", "x", "--set", "mqtt_pass=hunter2"}},
 		{exitUsage, "want KEY=VALUE", []string{units[0], "--reason", "x", "--set", "hunter2"}},

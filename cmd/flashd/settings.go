@@ -40,8 +40,8 @@ type settings struct {
 // commonSettings reads the configuration and the flags that serve and flash
 // share.
 func commonSettings(c *cli.Context) (s settings, err error) {
-	if c.NArg() > 0 {
-		return s, usagef("flashd %s takes no arguments, got %q", c.Command.Name, c.Args().First())
+	if err := noArguments(c); err != nil {
+		return s, err
 	}
 	s.Config, s.configFile, err = configuration(c)
 	return s, err

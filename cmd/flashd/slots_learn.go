@@ -40,8 +40,8 @@ func slotsLearnCommand() *cli.Command {
 }
 
 func learnSlots(c *cli.Context) error {
-	if c.NArg() > 0 {
-		return usagef("flashd slots learn takes no arguments, got %q", c.Args().First())
+	if err := noArguments(c); err != nil {
+		return err
 	}
 	cfg, target, err := learnSettings(c)
 	if err != nil {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -69,13 +71,13 @@ func (s settings) source(waiting func(error)) (credentials.Source, error) {
 	case config.FromDerive:
 		salt, err := readSecret(chosen.Derive.SaltFile, chosen.Derive.SaltEnv)
 		if err != nil {
-			return nil, fmt.Errorf("salt: %w", err)
+			return nil, misconfigured(fmt.Errorf("salt: %w", err))
 		}
 		return credentials.NewDerive(credentials.DeriveConfig{Salt: salt, Host: chosen.Derive.MQTTHost, Port: chosen.Derive.MQTTPort})
 	case config.FromCSV:
 		source, err := credentials.NewCSV(chosen.CSV.File)
 		if err != nil {
-			return nil, fmt.Errorf("file of credentials: %w", err)
+			return nil, misconfigured(fmt.Errorf("file of credentials: %w", err))
 		}
 		return source, nil
 	case demo:
@@ -92,12 +94,23 @@ func (s settings) source(waiting func(error)) (credentials.Source, error) {
 func serverSource(c config.Server, waiting func(error)) (credentials.Source, error) {
 	token, err := readSecret(c.TokenFile, c.TokenEnv)
 	if err != nil {
-		return nil, fmt.Errorf("token: %w", err)
+		return nil, misconfigured(fmt.Errorf("token of the config server: %w", err))
 	}
 	return credentials.NewServer(credentials.ServerConfig{
 		BaseURL: c.URL, Token: token, CAFile: c.CAFile, Timeout: c.Timeout,
 		AllowPlainHTTP: c.AllowPlainHTTP, OnRetry: waiting,
 	})
+}
+
+// misconfigured is for a file that is named and cannot be used. What the
+// configuration wants has to be there before flashd starts: it does not come by
+// itself.
+func misconfigured(err error) error {
+	hint := ""
+	if errors.Is(err, fs.ErrNotExist) {
+		hint = "Put it there, or name another file."
+	}
+	return withHint(exitUsage, err, hint)
 }
 
 func readSecret(file, env string) (credentials.Secret, error) {

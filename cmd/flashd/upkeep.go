@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"time"
 
-	"hoptech.co.nz/flashd/internal/config"
+	"hoptech.co.nz/flashd/internal/span"
 	"hoptech.co.nz/flashd/jobs"
 )
 
@@ -24,7 +24,7 @@ const (
 // Open leaves out after an orderly stop, and moves what is old into archives.
 type upkeep struct {
 	store   *jobs.Store
-	keep    config.Span // the zero Span: for ever
+	keep    span.Span // the zero Span: for ever
 	archive func(context.Context, time.Time) ([]jobs.Archive, error)
 	working func() int // units under way
 	log     *slog.Logger
@@ -32,7 +32,7 @@ type upkeep struct {
 
 func (l *line) upkeep() upkeep {
 	return upkeep{
-		store: l.store, keep: l.Retention.Keep, working: func() int { return l.station.View().Working() }, log: l.log,
+		store: l.store, keep: l.Retention.Keep.Span, working: func() int { return l.station.View().Working() }, log: l.log,
 		archive: l.archive,
 	}
 }
@@ -79,7 +79,7 @@ func (u upkeep) once(ctx context.Context) {
 		u.log.Error("the record is not as it should be", "err", err)
 		return
 	}
-	if u.keep == (config.Span{}) {
+	if u.keep == (span.Span{}) {
 		return
 	}
 	before := startOfDay(u.keep.Before(time.Now()))

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"hoptech.co.nz/flashd/internal/config"
+	"hoptech.co.nz/flashd/internal/span"
 	"hoptech.co.nz/flashd/jobs"
 )
 
@@ -40,7 +41,7 @@ func newUpkeep(t *testing.T, n int) (upkeep, *bytes.Buffer) {
 	var log bytes.Buffer
 	cfg := &config.Config{StateDir: t.TempDir()}
 	return upkeep{
-		store: store, keep: config.Span{Days: 10}, working: func() int { return 0 }, log: slog.New(slog.NewTextHandler(&log, nil)),
+		store: store, keep: span.Span{Days: 10}, working: func() int { return 0 }, log: slog.New(slog.NewTextHandler(&log, nil)),
 		archive: func(ctx context.Context, before time.Time) ([]jobs.Archive, error) {
 			return archiveInto(ctx, store, cfg, before)
 		},
@@ -121,7 +122,7 @@ func TestUpkeepMovesNothing(t *testing.T) {
 		change func(u *upkeep)
 		says   string
 	}{
-		"for ever": {func(u *upkeep) { u.keep = config.Span{} }, ""},
+		"for ever": {func(u *upkeep) { u.keep = span.Span{} }, ""},
 		"disk full": {func(u *upkeep) {
 			u.archive = func(context.Context, time.Time) ([]jobs.Archive, error) { return nil, errors.New("no space left") }
 		}, "no space left"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"runtime"
 
 	"github.com/urfave/cli/v2"
@@ -17,13 +18,17 @@ func versionCommand() *cli.Command {
 		Name:  "version",
 		Usage: "say which flashd this is",
 		Action: func(c *cli.Context) error {
-			if c.NArg() > 0 {
-				return usagef("flashd version takes no arguments, got %q", c.Args().First())
+			if err := noArguments(c); err != nil {
+				return err
 			}
-			fmt.Fprintf(c.App.Writer, "flashd %s (%s)\n%s\n", version, runtime.Version(), stubVersion())
+			printVersion(c.App.Writer)
 			return nil
 		},
 	}
+}
+
+func printVersion(w io.Writer) {
+	fmt.Fprintf(w, "flashd %s (%s)\n%s\n", version, runtime.Version(), stubVersion())
 }
 
 // stubVersion says whether chips are written by the stub or by their ROM.

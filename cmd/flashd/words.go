@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"hoptech.co.nz/flashd/internal/nearest"
 )
 
 // inWords is what an error says, without the system calls that Go names: people
@@ -53,7 +55,8 @@ var (
 func usageError(c *cli.Context, err error, _ bool) error {
 	switch text := err.Error(); {
 	case unknownFlag.MatchString(text):
-		return usagef("there is no flag --%s", unknownFlag.FindStringSubmatch(text)[1])
+		name := unknownFlag.FindStringSubmatch(text)[1]
+		return usagef("there is no flag --%s%s", name, meant("--", name, flagNames(flagsOf(c))))
 	case noValue.MatchString(text):
 		return usagef("--%s wants a value", noValue.FindStringSubmatch(text)[1])
 	case badValue.MatchString(text):
@@ -66,10 +69,7 @@ func usageError(c *cli.Context, err error, _ bool) error {
 
 // wantedBy says which values a flag takes.
 func wantedBy(c *cli.Context, name string) string {
-	flags := c.App.Flags
-	if c.Command != nil {
-		flags = c.Command.Flags
-	}
+	flags := flagsOf(c)
 	i := slices.IndexFunc(flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
 	if i < 0 {
 		return "another value"
@@ -84,4 +84,35 @@ func wantedBy(c *cli.Context, name string) string {
 	default:
 		return "another value"
 	}
+}
+
+// flagsOf are the flags of the command that is run, or of flashd alone.
+func flagsOf(c *cli.Context) []cli.Flag {
+	if c.Command != nil && c.Command.Name != c.App.Name {
+		return c.Command.Flags
+	}
+	return c.App.Flags
+}
+
+func flagNames(flags []cli.Flag) (names []string) {
+	for _, f := range flags {
+		names = append(names, f.Names()...)
+	}
+	return names
+}
+
+func commandNames(commands []*cli.Command) (names []string) {
+	for _, command := range commands {
+		names = append(names, command.Names()...)
+	}
+	return names
+}
+
+// meant asks whether a word that is not among known was to be one that is, which
+// people write with prefix.
+func meant(prefix, word string, known []string) string {
+	if near := nearest.Word(word, known); near != "" {
+		return "; did you mean " + prefix + near + "?"
+	}
+	return ""
 }

@@ -13,6 +13,7 @@ import (
 
 	"hoptech.co.nz/flashd/internal/config"
 	"hoptech.co.nz/flashd/internal/hotplug"
+	"hoptech.co.nz/flashd/internal/span"
 )
 
 const example = "../../deploy/flashd.example.yaml"
@@ -111,7 +112,7 @@ max_retries: 0
 			CSV:    config.CSV{File: "/f"},
 		},
 		NVS:       config.NVS{KeyEscrowDir: "/k"},
-		Retention: config.Retention{Keep: config.Span{Years: 2}, ArchiveDir: "/a"},
+		Retention: config.Retention{Keep: config.Span{Span: span.Span{Years: 2}}, ArchiveDir: "/a"},
 		Hooks: config.Hooks{
 			Attach: config.Command{"/bin/lamp", "yellow"}, Pass: config.Command{"/bin/label", "007", ""},
 			Fail: config.Command{"/f"}, Error: config.Command{"/e"}, Refused: config.Command{"/r"}, Detach: config.Command{"/d"},

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"hoptech.co.nz/flashd/internal/span"
 	"hoptech.co.nz/flashd/jobs"
 )
 
@@ -161,10 +162,10 @@ func moment(name, s string) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
 		return t, nil
 	}
-	if ago, err := time.ParseDuration(s); err == nil && ago >= 0 {
-		return time.Now().Add(-ago), nil
+	if t, ok := span.Before(time.Now(), s); ok {
+		return t, nil
 	}
-	return time.Time{}, fmt.Errorf("%s %.40q: want a time such as 2006-01-02T15:04:05Z, or how long ago, such as 8h", name, s)
+	return time.Time{}, fmt.Errorf("%s %.40q: want a time such as 2006-01-02T15:04:05Z, or how long ago, such as 8h or 30d", name, s)
 }
 
 // queryOf is the inverse of filterOf.

@@ -9,12 +9,16 @@ import (
 	"strconv"
 	"time"
 
+	"hoptech.co.nz/flashd/internal/span"
 	"hoptech.co.nz/flashd/internal/station"
 	"hoptech.co.nz/flashd/jobs"
 )
 
 // neverExpires is how a request asks for a rework that stays armed.
 const neverExpires = "never"
+
+// longestYears is more than anybody means who does not mean never, in years.
+const longestYears = 10
 
 // ReworkRequest is the body of POST /api/v1/rework. The fields mean what those
 // of jobs.Rework do.
@@ -27,7 +31,7 @@ type ReworkRequest struct {
 	KeepAll        bool              `json:"keepAll,omitempty"`
 	NewCredentials bool              `json:"newCredentials,omitempty"`
 	Set            map[string]string `json:"set,omitempty"`
-	Expires        string            `json:"expires,omitempty"` // how long it is armed: "30m", or "never"; jobs.DefaultExpiry if empty
+	Expires        string            `json:"expires,omitempty"` // how long it is armed: "30m", "7d", or "never"; jobs.DefaultExpiry if empty
 }
 
 // ReworkAnswer is the answer to it.
@@ -40,7 +44,9 @@ type ReworkAnswer struct {
 func (q ReworkRequest) Rework(now time.Time) (r jobs.Rework, err error) {
 	r = jobs.Rework{
 		Slot: q.Slot, Reason: q.Reason, By: q.By, Allowed: now,
-		Reflash: q.Reflash, KeepAll: q.KeepAll, NewCredentials: q.NewCredentials, Set: q.Set,
+		Reflash: q.Reflash, KeepAll: q.KeepAll, Set: q.Set,
+		// Unless all is kept, credentials are asked for anew anyway.
+		NewCredentials: q.NewCredentials && q.KeepAll,
 	}
 	if r.Unit, err = unitID(q.Unit); err != nil {
 		return r, err
@@ -48,11 +54,10 @@ func (q ReworkRequest) Rework(now time.Time) (r jobs.Rework, err error) {
 	if q.Expires == neverExpires {
 		return r, nil
 	}
-	armed, err := time.ParseDuration(cmp.Or(q.Expires, jobs.DefaultExpiry.String()))
-	if err != nil || armed <= 0 {
-		return r, fmt.Errorf("expires %.40q: want how long the rework is armed, such as 30m or 8h, or %s", q.Expires, neverExpires)
+	var ok bool
+	if r.Expires, ok = span.After(now, cmp.Or(q.Expires, jobs.DefaultExpiry.String())); !ok || r.Expires.After(now.AddDate(longestYears, 0, 0)) {
+		return r, fmt.Errorf("expires %.40q: want how long the rework is armed, such as 30m, 8h or 7d, or %s", q.Expires, neverExpires)
 	}
-	r.Expires = now.Add(armed)
 	return r, nil
 }
 

@@ -82,6 +82,13 @@ func TestClientReworks(t *testing.T) {
 	if list := listReworks(t, c, "", true); len(list) > 0 {
 		t.Errorf("armed after it was cancelled: %+v", list)
 	}
+
+	// New credentials come by themselves unless all is kept; and it may be armed for days.
+	before = time.Now()
+	got, err = c.Rework(t.Context(), ReworkRequest{Unit: passedUnit, Reason: "r", By: "Ann", NewCredentials: true, Expires: "7d"})
+	if armed := got.Expires.Sub(before); err != nil || got.NewCredentials || armed < 6*24*time.Hour || armed > 8*24*time.Hour {
+		t.Errorf("rework %+v, %v", got, err)
+	}
 }
 
 func TestReworkRefused(t *testing.T) {
@@ -106,6 +113,8 @@ func TestReworkRefused(t *testing.T) {
 		{func(q *ReworkRequest) { q.Unit, q.Slot = "", "3" }, 409, "slot 3 is empty"},
 		{func(q *ReworkRequest) { q.Expires = "soon" }, 400, `"soon"`},
 		{func(q *ReworkRequest) { q.Expires = "-1h" }, 400, `"-1h"`},
+		{func(q *ReworkRequest) { q.Expires = "7 days" }, 400, `"7 days"`},
+		{func(q *ReworkRequest) { q.Expires = "11y" }, 400, `"11y"`},
 		{func(q *ReworkRequest) { q.Set = map[string]string{"mqtt_pass": "x"} }, 400, "called like a secret"},
 		{func(q *ReworkRequest) { q.Reflash, q.KeepAll = true, true }, 400, "not both"},
 	} {
