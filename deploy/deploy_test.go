@@ -15,25 +15,27 @@ import (
 	"time"
 )
 
+// scratch is a folder for all tests.
+var scratch string
+
 // flashd builds the program once and returns its path.
 var flashd = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "flashd-deploy")
-	if err != nil {
-		return "", err
-	}
-	bin := filepath.Join(dir, "flashd")
+	bin := filepath.Join(scratch, "flashd")
 	if out, err := exec.Command("go", "build", "-o", bin, "../cmd/flashd").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}
 	return bin, nil
 })
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if bin, err := flashd(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(bin)) // a folder of its own in the temporary one
+func TestMain(m *testing.M) { os.Exit(inScratch(m.Run)) }
+
+func inScratch(run func() int) int {
+	var err error
+	if scratch, err = os.MkdirTemp("", "flashd-deploy"); err != nil {
+		panic(err)
 	}
-	os.Exit(code)
+	defer func() { _ = os.RemoveAll(scratch) }() // it is in the temporary folder
+	return run()
 }
 
 // need returns the path of a program that a Debian package brings.
