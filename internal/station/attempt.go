@@ -241,7 +241,7 @@ func (a *attempt) judge(ctx context.Context, err error) (jobs.Outcome, *jobs.Fai
 	if err == nil {
 		return jobs.Pass, nil
 	}
-	if errors.Is(context.Cause(ctx), errStopped) {
+	if errors.Is(context.Cause(ctx), errStopped) || errors.Is(err, errStopped) {
 		return jobs.Aborted, &jobs.Failure{
 			Phase: phaseOf(err), Kind: kindStopped, Blame: jobs.BlameRig,
 			Text: "flashd was stopped before the unit was done.", Hint: "Leave the unit in its slot; it is begun again when flashd starts.",

@@ -46,10 +46,18 @@ func (a *attempt) runErrand(ctx context.Context) {
 	a.metrics.credentialRequest(a.Source.Name(), credentialResult(a.errand.err), time.Since(start))
 }
 
-func (e *errand) wait(ctx context.Context) (credentials.Credentials, error) {
+// wait waits for the credentials, but not once it is to be impatient.
+func (e *errand) wait(ctx context.Context, impatient <-chan struct{}) (credentials.Credentials, error) {
+	select {
+	case <-e.done: // also if somebody is impatient
+		return e.secrets, e.err
+	default:
+	}
 	select {
 	case <-e.done:
 		return e.secrets, e.err
+	case <-impatient:
+		return credentials.Credentials{}, errStopped
 	case <-ctx.Done():
 		return credentials.Credentials{}, context.Cause(ctx)
 	}
@@ -61,7 +69,7 @@ func (a *attempt) credentials(ctx context.Context) error {
 	if !a.asked {
 		return nil // the unit keeps its own
 	}
-	secrets, err := a.errand.wait(ctx)
+	secrets, err := a.errand.wait(ctx, a.impatient)
 	if err != nil {
 		return err
 	}

@@ -93,10 +93,7 @@ func (a *attempt) personalize(ctx context.Context) error {
 	if a.held != nil {
 		return a.renew(ctx)
 	}
-	values, err := a.values(ctx)
-	if err != nil {
-		return err
-	}
+	values := a.values()
 	own, err := a.Release.Personal(values)
 	if err != nil {
 		return a.templateFault(err)
@@ -141,21 +138,18 @@ func (a *attempt) set(own *firmware.Personal, values firmware.Values) error {
 
 // values are what the placeholders of the NVS template stand for in this unit,
 // without its credentials if it keeps those.
-func (a *attempt) values(ctx context.Context) (firmware.Values, error) {
+func (a *attempt) values() firmware.Values {
 	if !a.asked {
-		return firmware.Values{firmware.DeviceID: a.decision.Unit.ID}, nil
+		return firmware.Values{firmware.DeviceID: a.decision.Unit.ID}
 	}
-	secrets, err := a.errand.wait(ctx)
-	if err != nil {
-		return nil, err
-	}
+	secrets := a.errand.secrets // which phase credentials has waited for
 	return firmware.Values{
 		firmware.DeviceID: secrets.DeviceID,
 		firmware.MQTTUser: secrets.MQTTUser,
 		firmware.MQTTPass: secrets.MQTTPassword.Reveal(),
 		firmware.MQTTHost: secrets.MQTTHost,
 		firmware.MQTTPort: portText(secrets.MQTTPort),
-	}, nil
+	}
 }
 
 // templateFault tells a unit's values that do not suit the template from a template
@@ -192,11 +186,7 @@ func (a *attempt) confirmOwner(ctx context.Context, keys []byte) error {
 // renew changes some keys of the NVS partition that the unit has. Its NVS keys, if
 // there are any, stay: new ones would make a power cut lose everything.
 func (a *attempt) renew(ctx context.Context) error {
-	values, err := a.values(ctx)
-	if err != nil {
-		return err
-	}
-	renewed, err := a.held.Renew(values, a.renewal())
+	renewed, err := a.held.Renew(a.values(), a.renewal())
 	if errors.Is(err, firmware.ErrUnfit) {
 		return &fault{kindUnfit, err}
 	}

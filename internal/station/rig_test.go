@@ -43,8 +43,8 @@ type bench struct {
 	path   string // of the store
 	log    *bytes.Buffer
 	events chan hotplug.Event
-	stop   context.CancelFunc
-	late   time.Duration // how long after power-up a unit is noticed
+	end    context.CancelCauseFunc // of the station's work
+	late   time.Duration           // how long after power-up a unit is noticed
 	ended  chan error
 
 	mu      sync.Mutex
@@ -96,7 +96,7 @@ func newBench(t *testing.T, path string, r *firmware.Release, change func(*stati
 		t.Fatal(err)
 	}
 	var ctx context.Context
-	ctx, b.stop = context.WithCancel(t.Context())
+	ctx, b.end = context.WithCancelCause(t.Context())
 	go func() { b.ended <- b.Station.Run(ctx, b.events) }()
 	return b
 }
@@ -111,6 +111,10 @@ func (l *lockedWriter) Write(p []byte) (int, error) {
 	defer l.mu.Unlock()
 	return l.w.Write(p)
 }
+
+// stop stops the station, and drain lets it finish what is under way.
+func (b *bench) stop()  { b.end(nil) }
+func (b *bench) drain() { b.end(station.ErrDrain) }
 
 // shutDown stops the station and checks the whole store.
 func (b *bench) shutDown() {
