@@ -91,7 +91,7 @@ func gradeSpace(free uint64) finding {
 func checkReleaseLoads(_ context.Context, p *patient) finding {
 	r, err := p.loadRelease()
 	if err != nil {
-		return wrongAs(err, "Import the release again: flashd image import NAME DIR.")
+		return wrongAs(err, "Import the release again: flashd image import NAME BUILD.")
 	}
 	if _, err := p.loadPrevious(r); err != nil {
 		return wrongAs(err, "Name another release in previous_release, or take that out of flashd.yaml.")

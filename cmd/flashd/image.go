@@ -30,14 +30,15 @@ func imageImportCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "import",
 		Usage:     "make a release of what a build left behind",
-		ArgsUsage: "NAME DIR",
-		Description: "DIR is the build folder of an ESP-IDF project (build), that of a PlatformIO environment\n" +
-			"(.pio/build/ENV), or a folder with an ESP Web Tools manifest.json.",
+		ArgsUsage: "NAME BUILD",
+		Description: "BUILD is the build folder of an ESP-IDF project (build), of a PlatformIO environment (.pio/build/ENV)\n" +
+			"or of an Arduino sketch (Sketch, Export Compiled Binary: build/BOARD), a folder with an ESP Web Tools\n" +
+			"manifest.json, or one .bin of the whole flash, as esptool merge-bin or Arduino (SKETCH.ino.merged.bin) make it.",
 		Flags: []cli.Flag{
 			configFlag(), imagesFlag(),
 			&cli.StringFlag{Name: "chip", Usage: "the `CHIP` that the images have to be for, such as esp32s3"},
 			&cli.StringFlag{Name: "flash-size", Usage: "`SIZE` to write into the bootloader's header, such as 8MB; default: as built"},
-			&cli.StringFlag{Name: "template", Usage: "`FILE` with the NVS template; default: nvs.csv in DIR, or one for the gateway firmware"},
+			&cli.StringFlag{Name: "template", Usage: "`FILE` with the NVS template; default: nvs.csv beside the build, or one for the gateway firmware"},
 			&cli.BoolFlag{Name: "nvs-encrypted", Usage: "give every unit NVS keys of its own, in the partition nvs_keys, and encrypted NVS"},
 		},
 		Action: importImage,
@@ -45,7 +46,7 @@ func imageImportCommand() *cli.Command {
 }
 
 func importImage(c *cli.Context) error {
-	args, err := exactArgs(c, "NAME", "DIR")
+	args, err := exactArgs(c, "NAME", "BUILD")
 	if err != nil {
 		return err
 	}

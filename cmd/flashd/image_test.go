@@ -126,7 +126,7 @@ func TestImageCommandRefuses(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"import", "x"}, exitUsage, "NAME DIR"},
+		{[]string{"import", "x"}, exitUsage, "NAME BUILD"},
 		{[]string{"import", "x", empty}, exitFailure, "there is no build here"},
 		{[]string{"import", "a/b", empty}, exitFailure, "cannot be called"},
 		{[]string{"import", "x", empty, "--flash-size", "7MB"}, exitUsage, "--flash-size"},

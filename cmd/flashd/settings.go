@@ -181,7 +181,7 @@ func (s settings) releaseNamed(name string) (*firmware.Release, error) {
 func (s settings) checkRelease(r *firmware.Release) error {
 	if r.Demo && s.simulate == 0 && !simulated(s.port) {
 		return withHint(exitUsage, fmt.Errorf("release %s is for simulated units; no real one would run it", r.Name),
-			"Make a release of your own: flashd image import NAME DIR.")
+			"Make a release of your own: flashd image import NAME BUILD.")
 	}
 	if s.Credentials.Source != config.FromDerive || s.simulate > 0 {
 		return nil // only with the unit's credentials it is known what they lack
@@ -204,7 +204,7 @@ func (s settings) onlyRelease() (string, error) {
 	switch len(releases) {
 	case 0:
 		return "", withHint(exitFailure, fmt.Errorf("there is no release in %s", s.ImagesDir),
-			"Make one with flashd image import NAME DIR, or one for simulated units with flashd image demo.")
+			"Make one with flashd image import NAME BUILD, or one for simulated units with flashd image demo.")
 	case 1:
 		return releases[0].Name, nil
 	default:

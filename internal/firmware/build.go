@@ -11,7 +11,7 @@ import (
 
 // build is what a build left behind, as its own manifest lists it.
 type build struct {
-	source    string // "esp-idf", "platformio", "esp-web-tools"
+	source    string // "esp-idf", "platformio", "arduino", "esp-web-tools", "merged"
 	chip      string // as it says itself; "" if it does not
 	flashSize int    // for the bootloader's header, bytes; 0 if that is right as it is
 	project   string // as it says itself; "" if it does not

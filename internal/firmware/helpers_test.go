@@ -113,6 +113,19 @@ func pioFolder(t testing.TB, chip string) map[string][]byte {
 	}
 }
 
+// arduinoFolder is the build folder of an Arduino sketch.
+func arduinoFolder(t testing.TB, chip string) map[string][]byte {
+	p := parts(t, chip)
+	return map[string][]byte{
+		"gateway.ino.bootloader.bin": p["bootloader"],
+		"gateway.ino.partitions.bin": p["partition-table"],
+		"boot_app0.bin":              p["otadata"],
+		"gateway.ino.bin":            p["app0"],
+		"gateway.ino.merged.bin":     []byte("not read"),
+		"gateway.ino.elf":            []byte("not read"),
+	}
+}
+
 // webFolder is a folder with an ESP Web Tools manifest for one chip.
 func webFolder(t testing.TB, chip string) map[string][]byte {
 	p := parts(t, chip)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"hoptech.co.nz/flashd/flasher"
@@ -28,8 +29,8 @@ type ImportOptions struct {
 }
 
 // Import makes the release called name of the build in dir: a build folder of
-// ESP-IDF or PlatformIO, or a folder with an ESP Web Tools manifest, or such a
-// manifest itself. It checks all that [Load] checks. Either the whole release
+// ESP-IDF, PlatformIO or Arduino, or a folder with an ESP Web Tools manifest, or
+// such a manifest itself, or one image of the whole flash. It checks all that [Load] checks. Either the whole release
 // appears under imagesDir or nothing; a release that is there stays.
 func Import(imagesDir, name, dir string, opts ImportOptions) (*Release, error) {
 	r, err := importBuild(imagesDir, name, dir, opts)
@@ -50,7 +51,7 @@ func importBuild(imagesDir, name, dir string, opts ImportOptions) (*Release, err
 		}
 		opts.Chip = chip.Name
 	}
-	dir, manifest, err := splitSource(dir)
+	dir, file, err := splitSource(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +60,7 @@ func importBuild(imagesDir, name, dir string, opts ImportOptions) (*Release, err
 		return nil, err
 	}
 	defer root.Close()
-	b, err := readBuild(root, manifest, opts)
+	b, err := readBuild(root, file, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -78,9 +79,9 @@ func importBuild(imagesDir, name, dir string, opts ImportOptions) (*Release, err
 	return d.save(imagesDir)
 }
 
-// splitSource returns the folder that was given, and the name of the manifest
-// in it if that was given instead of the folder.
-func splitSource(path string) (dir, manifest string, err error) {
+// splitSource returns the folder that was given, and the name of the manifest or
+// image in it if that was given instead of the folder.
+func splitSource(path string) (dir, file string, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", "", err
@@ -88,21 +89,26 @@ func splitSource(path string) (dir, manifest string, err error) {
 	if info.IsDir() {
 		return path, "", nil
 	}
-	if filepath.Ext(path) != ".json" {
-		return "", "", errors.New("give the folder of the build, or its manifest.json or flasher_args.json")
+	if ext := filepath.Ext(path); ext != ".json" && ext != ".bin" {
+		return "", "", errors.New("give the folder of the build, its manifest.json or flasher_args.json, or a .bin of the whole flash")
 	}
 	return filepath.Dir(path), filepath.Base(path), nil
 }
 
 // readBuild finds out what kind of build it is.
-func readBuild(root *os.Root, manifest string, opts ImportOptions) (*build, error) {
+func readBuild(root *os.Root, file string, opts ImportOptions) (*build, error) {
+	names := sketches(root)
 	switch {
-	case manifest == idfManifest:
+	case file == idfManifest:
 		return readIDF(root)
-	case manifest != "":
-		return readWebTools(root, manifest, opts.Chip)
+	case filepath.Ext(file) == ".bin":
+		return readImage(root, file)
+	case file != "":
+		return readWebTools(root, file, opts.Chip)
 	case isPlatformIO(root): // before ESP-IDF: its ESP-IDF builds have flasher_args.json too, naming files that are not there
-		return readPlatformIO(root)
+		return platformIO.read(root)
+	case len(names) > 0:
+		return readArduino(root, names)
 	case hasFile(root, idfManifest):
 		return readIDF(root)
 	case hasFile(root, manifestName):
@@ -116,18 +122,31 @@ func hasFile(root *os.Root, name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// noBuild says where the build is when the project's folder was given.
+// noBuild says where the build is when the project's folder was given, or which
+// of its files was meant.
 func noBuild(root *os.Root) error {
 	if hasFile(root, filepath.Join("build", idfManifest)) {
 		return fmt.Errorf("this is an ESP-IDF project: give its build folder, %s", filepath.Join(root.Name(), "build"))
 	}
-	if envs, _ := filepath.Glob(filepath.Join(root.Name(), ".pio/build/*/firmware.bin")); len(envs) > 0 {
-		for i := range envs {
-			envs[i] = filepath.Dir(envs[i])
-		}
+	if envs := foldersOf(root, ".pio/build/*/firmware.bin"); len(envs) > 0 {
 		return fmt.Errorf("this is a PlatformIO project: give the build folder of one environment, %s", strings.Join(envs, " or "))
 	}
-	return errors.New("there is no build here: want flasher_args.json (ESP-IDF), bootloader.bin with partitions.bin and firmware.bin (PlatformIO), or manifest.json (ESP Web Tools)")
+	if builds := foldersOf(root, "build/*/*"+arduinoApp); len(builds) > 0 {
+		return fmt.Errorf("this is an Arduino sketch: give the build folder for one board, %s", strings.Join(builds, " or "))
+	}
+	if images, _ := filepath.Glob(filepath.Join(root.Name(), "*merged*.bin")); len(images) > 0 {
+		return fmt.Errorf("there is no build here, but an image of the whole flash: give that itself, %s", strings.Join(images, " or "))
+	}
+	return errors.New("there is no build here: want flasher_args.json (ESP-IDF), bootloader.bin with partitions.bin and firmware.bin (PlatformIO), SKETCH.ino.bin with its bootloader and partitions (Arduino: Sketch, Export Compiled Binary), or manifest.json (ESP Web Tools)")
+}
+
+// foldersOf are the folders of the files that match.
+func foldersOf(root *os.Root, pattern string) []string {
+	files, _ := filepath.Glob(filepath.Join(root.Name(), pattern)) // the pattern is right
+	for i := range files {
+		files[i] = filepath.Dir(files[i])
+	}
+	return slices.Compact(files)
 }
 
 // nvsText is what units get as NVS, before it is checked.

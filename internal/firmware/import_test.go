@@ -26,6 +26,8 @@ func TestImport(t *testing.T) {
 		{"esp-idf", "esp32", idfFolder, firmware.ImportOptions{Chip: "ESP32"}},
 		{"platformio", "esp32s3", pioFolder, firmware.ImportOptions{Chip: "esp32s3"}},
 		{"platformio", "esp32", pioFolder, firmware.ImportOptions{}},
+		{"arduino", "esp32s3", arduinoFolder, firmware.ImportOptions{}},
+		{"arduino", "esp32", arduinoFolder, firmware.ImportOptions{Chip: "esp32"}},
 		{"esp-web-tools", "esp32c3", webFolder, firmware.ImportOptions{}},
 		{"esp-web-tools", "esp32p4", webFolder, firmware.ImportOptions{Chip: "esp32p4"}},
 	}

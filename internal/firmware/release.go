@@ -27,7 +27,7 @@ type Release struct {
 	Project   string // as the application's own description says; may be empty
 	Version   string // likewise
 
-	Source   string    // where it came from: "esp-idf", "platformio", "esp-web-tools", "demo"
+	Source   string    // where it came from: "esp-idf", "platformio", "arduino", "esp-web-tools", "merged", "demo"
 	Imported time.Time //
 	Demo     bool      // for simulated units only: no real unit would run it
 

@@ -86,8 +86,50 @@ func TestImportFindsTheBuild(t *testing.T) {
 	if _, err := firmware.Import(t.TempDir(), "x", filepath.Join(dir, "flasher_args.json"), firmware.ImportOptions{}); err != nil {
 		t.Errorf("the manifest itself: %v", err)
 	}
-	if _, err := firmware.Import(t.TempDir(), "x", filepath.Join(dir, "gateway.bin"), firmware.ImportOptions{}); err == nil || !strings.Contains(err.Error(), "give the folder") {
-		t.Errorf("an image: error %v", err)
+	for _, file := range []string{"gateway.bin", "bootloader/bootloader.bin", "partition_table/partition-table.bin"} {
+		if _, err := firmware.Import(t.TempDir(), "x", filepath.Join(dir, file), firmware.ImportOptions{}); err == nil || !strings.Contains(err.Error(), "no image of a whole flash") {
+			t.Errorf("an image alone: error %v", err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "gateway.uf2"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := firmware.Import(t.TempDir(), "x", filepath.Join(dir, "gateway.uf2"), firmware.ImportOptions{}); err == nil || !strings.Contains(err.Error(), "give the folder") {
+		t.Errorf("another file: error %v", err)
+	}
+}
+
+func TestImportArduino(t *testing.T) {
+	files := arduinoFolder(t, "esp32s3")
+	wantError(t, with(files, map[string][]byte{"other.ino.bin": {1}}), firmware.ImportOptions{}, "several sketches here (gateway, other)")
+	wantError(t, with(files, map[string][]byte{"gateway.ino.partitions.bin": nil}), firmware.ImportOptions{}, "gateway.ino.partitions.bin is missing")
+	wantError(t, map[string][]byte{"gateway.ino": nil, "build/esp32.esp32.esp32s3/gateway.ino.bin": {1}}, firmware.ImportOptions{}, "Arduino sketch", "/build/esp32.esp32.esp32s3")
+	wantError(t, map[string][]byte{"gateway.ino.merged.bin": {1}}, firmware.ImportOptions{}, "give that itself", "gateway.ino.merged.bin")
+}
+
+// One file with the whole flash is as good as its parts, wherever it begins.
+func TestImportWholeFlash(t *testing.T) {
+	for _, c := range []struct {
+		chip  string
+		start uint32
+	}{{"esp32s3", 0}, {"esp32", 0}, {"esp32", 0x1000}} {
+		dir := folder(t, map[string][]byte{"gateway.ino.merged.bin": mergedImage(t, c.chip, c.start), "plain.bin": mergedImage(t, c.chip, c.start)})
+		images := t.TempDir()
+		for name, file := range map[string]string{"arduino": "gateway.ino.merged.bin", "plain": "plain.bin"} {
+			r, err := firmware.Import(images, name, filepath.Join(dir, file), firmware.ImportOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Chip != c.chip || r.Source != "merged" || r.Project != "gateway-demo" {
+				t.Errorf("release %+v", r)
+			}
+			want := segments(t, c.chip)
+			for i, s := range r.Segments {
+				if s.Name != want[i].Name || s.Offset != want[i].Offset || !bytes.HasPrefix(s.Data, want[i].Data[:3072]) {
+					t.Errorf("segment %s at %#x, want %s at %#x", s.Name, s.Offset, want[i].Name, want[i].Offset)
+				}
+			}
+		}
 	}
 }
 
