@@ -3,6 +3,9 @@ package hotplug
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"slices"
@@ -25,6 +28,10 @@ type Options struct {
 	// asks the kernel whether this process may read and write the node, and
 	// does not open it: an open moves DTR and RTS, and so may reset the chip.
 	Usable func(tty string) error
+	// Trouble is told why no board at all can be used, and nil when one may be
+	// again: listings fail, or this process may open none of those that are
+	// there. Default: nobody is.
+	Trouble func(error)
 	// Log is told about listings that fail and boards that stay unusable.
 	// Default slog.Default().
 	Log *slog.Logger
@@ -37,6 +44,9 @@ func (o Options) withDefaults() Options {
 	o.Log = cmp.Or(o.Log, slog.Default())
 	if o.Usable == nil {
 		o.Usable = mayOpen
+	}
+	if o.Trouble == nil {
+		o.Trouble = func(error) {}
 	}
 	return o
 }
@@ -75,12 +85,14 @@ type watcher struct {
 	present map[string]Device // reported as attached, by path
 	pending map[string]*wait  // there, but not usable yet, by path
 	failing bool              // the last listing failed
+	trouble bool              // was told last
 	retry   time.Duration     // pause before the next listing while something is pending
 }
 
 // wait is about a board whose tty is not usable yet.
 type wait struct {
 	device Device
+	why    error // it is not usable
 	since  time.Time
 	told   bool // that it takes long
 }
@@ -147,10 +159,14 @@ func (w *watcher) look(ctx context.Context) {
 			w.opts.Log.Warn("cannot list USB devices; trying on", "err", err)
 		}
 		w.failing = true
+		if ctx.Err() == nil {
+			w.tell(err)
+		}
 		return
 	}
 	w.failing = false
 	usable := w.sift(devices)
+	w.tell(w.forbidden(usable))
 	for _, path := range sortedPaths(w.present) {
 		if old := w.present[path]; usable[path] != old {
 			delete(w.present, path)
@@ -171,7 +187,7 @@ func (w *watcher) sift(devices []Device) map[string]Device {
 	usable, pending := map[string]Device{}, map[string]*wait{}
 	for _, d := range devices {
 		why := w.unusable(d)
-		if why == "" {
+		if why == nil {
 			usable[d.Path] = d
 			continue
 		}
@@ -179,26 +195,47 @@ func (w *watcher) sift(devices []Device) map[string]Device {
 		if p == nil || p.device.Address != d.Address {
 			p = &wait{since: time.Now()}
 		}
-		p.device = d
+		p.device, p.why = d, why
 		pending[d.Path] = p
 		if !p.told && time.Since(p.since) >= longWait {
 			p.told = true
-			w.opts.Log.Warn("a board is plugged in but its port cannot be used", "path", d.Path, "id", d.ID().String(), "tty", d.TTY, "reason", why)
+			w.opts.Log.Warn("a board is plugged in but its port cannot be used", "path", d.Path, "id", d.ID().String(), "tty", d.TTY, "reason", why.Error())
 		}
 	}
 	w.pending = pending
 	return usable
 }
 
-// unusable returns why d's tty cannot be opened yet, or "".
-func (w *watcher) unusable(d Device) string {
+// unusable returns why d's tty cannot be opened yet, or nil.
+func (w *watcher) unusable(d Device) error {
 	if d.TTY == "" {
-		return "no driver has made a tty for it"
+		return errNoTTY
 	}
-	if err := w.opts.Usable(d.TTY); err != nil {
-		return err.Error()
+	return w.opts.Usable(d.TTY)
+}
+
+var errNoTTY = errors.New("no driver has made a tty for it")
+
+// forbidden returns why no board can be used although there are some: this process
+// lacks the permission. What one board lacks is that board's trouble.
+func (w *watcher) forbidden(usable map[string]Device) error {
+	if len(usable) > 0 {
+		return nil
 	}
-	return ""
+	for _, p := range w.pending {
+		if p.told && errors.Is(p.why, fs.ErrPermission) {
+			return fmt.Errorf("no board can be opened (%s: %w)", p.device.TTY, p.why)
+		}
+	}
+	return nil
+}
+
+// tell passes trouble on when it begins and when it is over.
+func (w *watcher) tell(err error) {
+	if was := w.trouble; was != (err != nil) {
+		w.trouble = !was
+		w.opts.Trouble(err)
+	}
 }
 
 func (w *watcher) send(ctx context.Context, e Event) {

@@ -35,6 +35,7 @@ type bench struct {
 	wake     chan struct{}
 	events   <-chan hotplug.Event
 	got      []string // events received, as "attach 1-1#5"
+	troubles []string // that were told; "<nil>" where they were over
 	log      bytes.Buffer
 	cancel   context.CancelFunc
 }
@@ -56,7 +57,12 @@ func watch(t *testing.T) *bench {
 	b.cancel = cancel
 	b.events = hotplug.Watch(ctx, b, b.wake, hotplug.Options{
 		Usable: func(tty string) error { b.mu.Lock(); defer b.mu.Unlock(); return b.denied[tty] },
-		Log:    slog.New(slog.NewTextHandler(&b.log, nil)),
+		Trouble: func(err error) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.troubles = append(b.troubles, fmt.Sprint(err))
+		},
+		Log: slog.New(slog.NewTextHandler(&b.log, nil)),
 	})
 	done := make(chan struct{})
 	go func() {
@@ -331,6 +337,40 @@ func TestUnusableBoardIsToldOnce(t *testing.T) {
 		if n := b.listed() - before; n > 20 {
 			t.Errorf("%d listings in a minute", n)
 		}
+	})
+}
+
+// Whoever shows the station is told that no board at all can be used, once, and when
+// that is over. What one of several lacks is another matter.
+func TestTroubleWithAllBoards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := watch(t)
+		told := func(want ...string) {
+			t.Helper()
+			b.pass(10 * time.Second)
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if diff := cmp.Diff(want, b.troubles); diff != "" {
+				t.Error(diff)
+			}
+			b.troubles = nil
+		}
+		b.setFailing(hotplug.ErrNoUSB)
+		told("this machine has no USB")
+		b.setFailing(nil)
+		told("<nil>")
+		b.setDenied("/dev/ttyACM1", fs.ErrPermission)
+		b.plug("1-1")
+		told("no board can be opened (/dev/ttyACM1: permission denied)")
+		b.plug("1-2")
+		told("<nil>")
+		b.unplug("1-2")
+		told("no board can be opened (/dev/ttyACM1: permission denied)")
+		b.unplug("1-1")
+		told("<nil>")
+		b.plug("1-1")
+		b.setTTY("1-1", "")
+		told()
 	})
 }
 

@@ -91,7 +91,7 @@ func (a *attempt) watchDeparture(ctx context.Context, cancel context.CancelCause
 // as it is there and ctx lasts.
 func (a *attempt) open(ctx context.Context) bool {
 	refused := false
-	err := a.insist(ctx, func() (err error) {
+	err := a.insist(ctx, a.recording, func() (err error) {
 		if refused {
 			if err := a.comeBack(ctx); err != nil {
 				return err
@@ -106,7 +106,7 @@ func (a *attempt) open(ctx context.Context) bool {
 		return err
 	}, func() {
 		refused = true
-		a.showUnwritten(hintUnwritten)
+		a.showUnwritten(a.recording.hint)
 	})
 	switch {
 	case err == nil:
@@ -121,8 +121,9 @@ func (a *attempt) open(ctx context.Context) bool {
 
 // showUnwritten shows that the attempt is not recorded as it should be.
 func (a *attempt) showUnwritten(hint string) {
-	a.board.end(a.slot.Slot, Errored, saysUnwritten, hint)
-	a.record.Outcome, a.record.Failure = jobs.Error, &jobs.Failure{Kind: kindStore, Text: saysUnwritten}
+	text := sentence(a.recording.trouble)
+	a.board.end(a.slot.Slot, Errored, text, hint)
+	a.record.Outcome, a.record.Failure = jobs.Error, &jobs.Failure{Kind: kindStore, Text: text}
 	a.tellEnd()
 }
 
@@ -221,9 +222,9 @@ func (a *attempt) runPhase(ctx context.Context, p phase, next string) error {
 	took := time.Since(start)
 	a.metrics.phaseEnded(p.name, took)
 	a.log.Debug("phase", "name", p.name, "took", took, "err", err)
-	rerr := a.insist(whole, func() error {
+	rerr := a.keep(whole, a.recording, func() error {
 		return a.Store.EndPhase(a.record.ID, jobs.Phase{Name: p.name, Start: start, Seconds: took.Seconds(), Next: next})
-	}, a.sayUnwritten)
+	})
 	if rerr != nil && err == nil {
 		err = &fault{kindStore, rerr}
 	}
@@ -261,14 +262,14 @@ func (a *attempt) close(ctx context.Context) (finished bool) {
 	a.result.End = a.began.Add(time.Since(a.began)) // also if the clock was set meanwhile
 	a.result.BootCheckOff = !a.BootCheck.Enabled || a.result.BootCheckOff
 	var record jobs.Attempt
-	err := a.insist(ctx, func() (err error) {
+	err := a.keep(ctx, a.recording, func() (err error) {
 		record, err = a.Store.Finish(a.record.ID, a.result)
 		return err
-	}, a.sayUnwritten)
+	})
 	switch {
 	case err != nil && ctx.Err() != nil:
 		a.log.Error("flashd stops before the end of the attempt could be recorded; when it starts, the unit is begun again", "err", err)
-		a.showUnwritten(hintUnwritten)
+		a.showUnwritten(a.recording.hint)
 		return false
 	case err != nil:
 		a.recordLost(err)

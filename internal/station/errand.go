@@ -42,8 +42,13 @@ func (a *attempt) runErrand(ctx context.Context) {
 		return
 	}
 	start := time.Now()
+	a.fetching.Add(1)
 	a.errand.secrets, a.errand.err = a.Source.Fetch(ctx, unit)
-	a.metrics.credentialRequest(a.Source.Name(), credentialResult(a.errand.err), time.Since(start))
+	result := credentialResult(a.errand.err)
+	a.metrics.credentialRequest(a.Source.Name(), result, time.Since(start))
+	if waiting := a.fetching.Add(-1) > 0; !waiting || result != "unavailable" && result != "cancelled" {
+		a.hinder(unanswered, nil) // it answers, or nobody asks it any more
+	}
 }
 
 // wait waits for the credentials, but not once it is to be impatient.
@@ -73,7 +78,6 @@ func (a *attempt) credentials(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.Hold("")
 	if unit := a.dev.MAC().DeviceID(); secrets.DeviceID != unit {
 		return &fault{kindBadAnswer, fmt.Errorf("credentials for %s came instead of those for %s", secrets.DeviceID, unit)}
 	}

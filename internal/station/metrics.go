@@ -207,11 +207,15 @@ func (m *metrics) setSlots(count map[SlotState]int) {
 	}
 }
 
-// setHeld says whether the line is held.
-func (m *metrics) setHeld(held bool) {
-	if held {
-		m.held.Set(1)
-	} else {
-		m.held.Set(0)
+// setHeld says whether the line waits or has stopped.
+func (m *metrics) setHeld(held bool) { m.held.Set(oneIf(held)) }
+
+// setStopped says whether no unit is begun.
+func (m *metrics) setStopped(stopped bool) { m.stopped.Set(oneIf(stopped)) }
+
+func oneIf(is bool) float64 {
+	if is {
+		return 1
 	}
+	return 0
 }

@@ -157,10 +157,10 @@ func (a *attempt) rightChip() error {
 // credentials fetched while its firmware is.
 func (a *attempt) ledger(ctx context.Context) error {
 	if a.decision.Unit.ID == "" {
-		err := a.insist(ctx, func() (err error) {
+		err := a.keep(ctx, a.recording, func() (err error) {
 			a.decision, err = a.Store.Identify(a.record.ID, a.dev.MAC().DeviceID(), a.dev.Chip().Name)
 			return err
-		}, a.sayUnwritten)
+		})
 		if err != nil {
 			return &fault{kindStore, err}
 		}

@@ -131,7 +131,7 @@ func TestFullDiskBeforeUnits(t *testing.T) {
 		if held, stopped := gauge(t, registry, "flashd_line_held"), gauge(t, registry, "flashd_line_stopped"); held != 0 || stopped != 0 {
 			t.Errorf("metrics: held %v, stopped %v", held, stopped)
 		}
-		b.logged("the record can be written again", 1)
+		b.logged(`msg="units go on" after="the record cannot be written"`, 1)
 		b.logged("level=ERROR", 1)
 	})
 }

@@ -41,7 +41,7 @@ func (sh *shift) takeUnits(ctx context.Context) error {
 	// A daemon goes on showing why it has stopped; a run of so many units ends.
 	var halted <-chan struct{}
 	if sh.station.Units > 0 {
-		halted = sh.station.halt.set
+		halted = sh.station.hold.stopped
 	}
 	for {
 		select {

@@ -38,7 +38,7 @@ func (sl *slot) workOn(accept, work context.Context) *attempt {
 		}
 		// The unit may have gone, or been changed, while the quota was full.
 		device, _ := sl.presence.get()
-		if device == nil || sl.station.halt.reason() != nil {
+		if device == nil || sl.station.hold.reason(stopped) != nil {
 			sl.station.quota.settle(false)
 			if device != nil { // the line has stopped: nothing to do here but wait
 				<-accept.Done()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,11 +20,12 @@ type Station struct {
 	escrow    escrow
 	rescue    rescue
 	metrics   *metrics
-	board     *board    // what people see
-	quota     *quota    // how many more units to do
-	halt      halt      // why no unit is begun any more
-	recording recording // whether the record can be written
-	answers   answers   // of the source of credentials
+	board     *board // what people see
+	quota     *quota // how many more units to do
+	hold      hold   // why the line waits
+	recording *keeper
+	answers   answers      // of the source of credentials
+	fetching  atomic.Int32 // units whose credentials it is asked for
 	hubs      *hubs
 	hooks     *hooks
 	slots     *slotSet
@@ -55,7 +57,9 @@ func New(cfg Config) (*Station, error) {
 		quota:   newQuota(cfg.Units),
 		hubs:    newHubs(cfg.MaxPerHub),
 		hooks:   newHooks(cfg.Hook, cfg.Log),
-		halt:    halt{set: make(chan struct{})},
+		hold:    hold{stopped: make(chan struct{})},
+
+		recording: newRecordKeeper(),
 
 		impatient: make(chan struct{}), abandon: make(chan struct{}),
 	}
@@ -100,3 +104,10 @@ func (s *Station) Run(ctx context.Context, events <-chan hotplug.Event) error {
 
 // Abandon has a station that was stopped wait no longer for its units.
 func (s *Station) Abandon() { s.abandonOnce.Do(func() { close(s.abandon) }) }
+
+// View returns what people see now.
+func (s *Station) View() View { return s.board.view() }
+
+// Watch sends a View at once and then whenever something has changed, until
+// ctx ends. A slow reader gets fewer, never older ones.
+func (s *Station) Watch(ctx context.Context) <-chan View { return s.board.watch(ctx) }

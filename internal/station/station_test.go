@@ -317,7 +317,7 @@ func TestSilentServerHoldsTheUnit(t *testing.T) {
 	b0 := make(chan *bench, 1)
 	slow := source(func(ctx context.Context, unit string) (credentials.Credentials, error) {
 		b := <-b0
-		b.Hold("Waiting for the config server.")
+		b.AwaitCredentials("Waiting for the config server.")
 		select {
 		case <-time.After(10 * time.Minute):
 		case <-ctx.Done():

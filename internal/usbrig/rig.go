@@ -66,13 +66,14 @@ func (r *Rig) ResetPort(_ context.Context, d hotplug.Device) error {
 }
 
 // Run watches the USB until ctx ends. Where the kernel does not tell of
-// changes, a listing every few seconds has to do.
-func (r *Rig) Run(ctx context.Context, _ *station.Station) error {
+// changes, a listing every few seconds has to do. A station that cannot have any unit
+// says so.
+func (r *Rig) Run(ctx context.Context, st *station.Station) error {
 	wake, err := hotplug.Uevents(ctx)
 	if err != nil {
 		r.cfg.Log.Warn("units are noticed some seconds late", "err", err)
 	}
-	for event := range hotplug.Watch(ctx, r.sysfs, wake, hotplug.Options{Log: r.cfg.Log}) {
+	for event := range hotplug.Watch(ctx, r.sysfs, wake, hotplug.Options{Trouble: st.Unwatched, Log: r.cfg.Log}) {
 		select {
 		case r.events <- event:
 		case <-ctx.Done():

@@ -1,0 +1,29 @@
+package station_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+)
+
+// A line that has no USB is not ready, and says so; what weighs more is said first.
+func TestUnwatched(t *testing.T) {
+	onBench(t, nil, func(b *bench) {
+		told := func(held string, ready bool) {
+			t.Helper()
+			synctest.Wait()
+			if is := b.Ready() == nil; b.View().Held != held || is != ready {
+				t.Errorf("held %q and ready %v, want %q and %v", b.View().Held, is, held, ready)
+			}
+		}
+		told("", true)
+		b.AwaitCredentials("Waiting for the config server.")
+		told("Waiting for the config server.", true)
+		b.Unwatched(errors.New("there is no USB"))
+		told("No unit can be worked on. There is no USB. flashd doctor tells what is missing.", false)
+		b.AwaitCredentials("Still waiting for the config server.")
+		told("No unit can be worked on. There is no USB. flashd doctor tells what is missing.", false)
+		b.Unwatched(nil)
+		told("Still waiting for the config server.", true)
+	})
+}
