@@ -12,6 +12,8 @@ import (
 
 	"github.com/tarm/serial"
 	"golang.org/x/sys/unix"
+
+	"hoptech.co.nz/flashd/flasher"
 )
 
 const (
@@ -142,6 +144,8 @@ func openError(path string, err error) error {
 		return fmt.Errorf("open %s: %w; install deploy/60-flashd.rules and add this user to the group flashd", path, err)
 	case isGone(err), errors.Is(err, unix.EIO) && vanishes(path):
 		return &DetachedError{Port: path, Err: err}
+	case errors.Is(err, unix.EIO), errors.Is(err, unix.ETIMEDOUT), errors.Is(err, unix.EPROTO), errors.Is(err, unix.EPIPE):
+		return fmt.Errorf("open %s: %w: the device does not answer its driver: %w", path, flasher.IO, err)
 	default:
 		return fmt.Errorf("open %s: %w", path, err)
 	}

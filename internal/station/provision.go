@@ -24,9 +24,10 @@ type phase struct {
 
 // phases is the path of one unit. All that verifies comes behind the last write: on
 // a line without checksums a write can hit what was verified before (package
-// flasher, "Lines without checksums").
+// flasher, "Lines without checksums"). To connect takes long where a bridge that
+// does not answer its driver holds up its own reset: 25 s on a cp210x.
 var phases = []phase{
-	{name: "connect", limit: 30 * time.Second, share: 4, blind: true, run: (*attempt).connect},
+	{name: "connect", limit: time.Minute, share: 4, blind: true, run: (*attempt).connect},
 	{name: "identify", limit: 10 * time.Second, share: 1, blind: true, run: (*attempt).identify},
 	{name: "ledger", share: 1, run: (*attempt).ledger},
 	{name: "attach", limit: 20 * time.Second, share: 4, blind: true, run: (*attempt).attach},

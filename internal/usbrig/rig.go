@@ -56,13 +56,21 @@ func (r *Rig) Open(ctx context.Context, d hotplug.Device) (flasher.Port, error) 
 }
 
 // ResetPort resets a unit's USB device, for which its node has to be ours: see
-// deploy/60-flashd.rules.
-func (r *Rig) ResetPort(_ context.Context, d hotplug.Device) error {
-	err := libusb.Reset(d.Path)
-	if errors.Is(err, libusb.ErrNotFound) {
-		return fmt.Errorf("%w: %w", flasher.Detached, err)
+// deploy/60-flashd.rules. Where the device does not answer, its driver asks it
+// several times and waits 5 s each before it lets the kernel reset it; when ctx
+// ends meanwhile, the reset is left to itself.
+func (r *Rig) ResetPort(ctx context.Context, d hotplug.Device) error {
+	done := make(chan error, 1)
+	go func() { done <- libusb.Reset(d.Path) }()
+	select {
+	case err := <-done:
+		if errors.Is(err, libusb.ErrNotFound) {
+			return fmt.Errorf("%w: %w", flasher.Detached, err)
+		}
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("reset USB device %s: %w", d.Path, context.Cause(ctx))
 	}
-	return err
 }
 
 // Run watches the USB until ctx ends. Where the kernel does not tell of

@@ -15,6 +15,7 @@ const (
 	argumentsFile = "/usbvm/arguments"
 	modulesDir    = "/usbvm/modules/"
 	modulesFile   = "/usbvm/modules/order"
+	sparesFile    = "/usbvm/modules/spares"
 )
 
 // exitPort is the I/O port of QEMU's isa-debug-exit: a byte written there ends
@@ -53,7 +54,7 @@ func setUp() error {
 	if err := openConsole(); err != nil {
 		return err
 	}
-	if err := errors.Join(os.Setenv("PATH", "/bin"), os.Setenv("HOME", "/tmp"), loopbackUp(), loadModules()); err != nil {
+	if err := errors.Join(os.Setenv("PATH", "/bin"), os.Setenv("HOME", "/tmp"), loopbackUp(), load(modulesFile)); err != nil {
 		return err
 	}
 	arguments, err := os.ReadFile(argumentsFile)
@@ -114,8 +115,12 @@ func loopbackUp() error {
 	return errors.Join(err, unix.Close(fd))
 }
 
-func loadModules() error {
-	order, err := os.ReadFile(modulesFile)
+// LoadSpares loads the modules of Config.Spares. A test in the machine calls it.
+func LoadSpares() error { return load(sparesFile) }
+
+// load loads the modules that a file names, in its order.
+func load(list string) error {
+	order, err := os.ReadFile(list)
 	if err != nil {
 		return err
 	}

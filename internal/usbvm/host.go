@@ -3,6 +3,7 @@ package usbvm
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,7 +94,7 @@ func run(out io.Writer, root, image string, cfg Config, arguments []string) (cod
 		return 0, err
 	}
 	for try := 1; ; try++ {
-		code, err = boot(out, filepath.Join(root, "vmlinux"), image, cfg.Memory)
+		code, err = boot(out, filepath.Join(root, "vmlinux"), image, cfg)
 		if !errors.Is(err, errNoVerdict) || try == 2 {
 			return code, err
 		}
@@ -116,10 +117,7 @@ func guestArguments(all []string) []string {
 }
 
 // boot runs QEMU until the machine gives its verdict.
-func boot(out io.Writer, kernel, image string, memory int) (int, error) {
-	if memory == 0 {
-		memory = 1024
-	}
+func boot(out io.Writer, kernel, image string, cfg Config) (int, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	// QEMU is to die with this process, for which Linux takes this thread.
@@ -127,12 +125,14 @@ func boot(out io.Writer, kernel, image string, memory int) (int, error) {
 	// microvm hangs in four of ten boots; pc does not. The machine's clock counts
 	// its instructions, 1 ns each, and jumps when it waits: so nothing in the
 	// machine is late because the host is busy with something else.
-	qemu := exec.CommandContext(ctx, "qemu-system-x86_64",
-		"-nodefaults", "-no-user-config", "-machine", "pc", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", strconv.Itoa(memory),
+	arguments := append([]string{
+		"-nodefaults", "-no-user-config", "-machine", "pc", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", strconv.Itoa(cmp.Or(cfg.Memory, 1024)),
 		"-icount", "shift=0,sleep=off", "-rtc", "clock=vm",
 		"-display", "none", "-serial", "stdio", "-no-reboot",
 		"-device", fmt.Sprintf("isa-debug-exit,iobase=%#x,iosize=2", exitPort),
-		"-kernel", kernel, "-initrd", image, "-append", "console=ttyS0 quiet loglevel=3 panic=-1")
+		"-kernel", kernel, "-initrd", image, "-append", "console=ttyS0 quiet loglevel=3 panic=-1",
+	}, cfg.Devices...)
+	qemu := exec.CommandContext(ctx, "qemu-system-x86_64", arguments...)
 	qemu.Stderr = os.Stderr
 	qemu.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when go test loses patience
 	console, err := qemu.StdoutPipe()

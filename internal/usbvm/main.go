@@ -8,6 +8,8 @@ import (
 // Config says what the machine is to have beside the test binary.
 type Config struct {
 	Modules  []string          // kernel modules; what they depend on comes with them
+	Spares   []string          // those that a test loads: see LoadSpares
+	Devices  []string          // more of them, as arguments of QEMU
 	Programs []string          // from the host's PATH or Debian's udev package, with their libraries
 	Files    map[string]string // more files: path in the machine → path on the host
 	Memory   int               // MiB; 0 is 1024

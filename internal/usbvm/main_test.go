@@ -4,6 +4,7 @@ package usbvm_test
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"hoptech.co.nz/flashd/internal/usbvm"
@@ -12,6 +13,8 @@ import (
 func TestMain(m *testing.M) {
 	usbvm.Main(m, usbvm.Config{
 		Modules:  []string{"vhci-hcd", "cdc-acm", "cp210x", "ch341"},
+		Spares:   []string{"xhci-pci", "ftdi-sio"},
+		Devices:  hub,
 		Memory:   2048,
 		Apart:    []string{"TestCrowd", "TestCampaign", "TestPlugCyclesLeakNothing"},
 		Programs: []string{"udevadm", "flashd", "espflasher"},
@@ -24,3 +27,12 @@ func TestMain(m *testing.M) {
 		},
 	})
 }
+
+// hub is one of QEMU's with bridges of FTDI's, one of them behind a second hub.
+// It shows when the driver of its controller is loaded.
+var hub = strings.Fields(`
+	-device qemu-xhci,id=xhci
+	-device usb-hub,bus=xhci.0,port=1 -device usb-hub,bus=xhci.0,port=1.3
+	-chardev null,id=a -device usb-serial,bus=xhci.0,port=1.1,chardev=a,always-plugged=on
+	-chardev null,id=b -device usb-serial,bus=xhci.0,port=1.2,chardev=b,always-plugged=on
+	-chardev null,id=c -device usb-serial,bus=xhci.0,port=1.3.4,chardev=c,always-plugged=on`)

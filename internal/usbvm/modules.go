@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// modules adds kernel modules with what they depend on, and the order to load
-// them in.
-func (p *packer) modules(names []string) error {
+// modules adds kernel modules with what they depend on, and a list of the order
+// to load them in.
+func (p *packer) modules(list string, names []string) error {
 	m := moduleSet{at: map[string]string{}, seen: map[string]bool{}}
 	err := filepath.WalkDir(filepath.Join(p.root, "lib/modules"), func(path string, _ fs.DirEntry, err error) error {
 		if base, is := strings.CutSuffix(filepath.Base(path), ".ko"); is {
@@ -37,7 +37,7 @@ func (p *packer) modules(names []string) error {
 			return err
 		}
 	}
-	return p.archive.file(modulesFile, 0o644, []byte(strings.Join(m.order, "\n")))
+	return p.archive.file(list, 0o644, []byte(strings.Join(m.order, "\n")))
 }
 
 // moduleName is a module's name as the kernel has it; files also use dashes.

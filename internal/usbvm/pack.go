@@ -50,8 +50,10 @@ func (p *packer) fill(cfg Config, arguments []string) error {
 			return err
 		}
 	}
-	if err := p.modules(cfg.Modules); err != nil {
-		return err
+	for list, names := range map[string][]string{modulesFile: cfg.Modules, sparesFile: cfg.Spares} {
+		if err := p.modules(list, names); err != nil {
+			return err
+		}
 	}
 	return p.archive.file(argumentsFile, 0o644, []byte(strings.Join(arguments, "\n")))
 }

@@ -5,8 +5,10 @@ package usbvm_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"hoptech.co.nz/flashd/flasher/espsim/usbip"
+	"hoptech.co.nz/flashd/internal/station"
 )
 
 func TestUnitGoesThroughTheLine(t *testing.T) {
@@ -47,6 +49,26 @@ func TestWedgedPortIsReset(t *testing.T) {
 				t.Error("it passed without a reset")
 			}
 			t.Logf("connected after %.1f s", a.Phases[0].Seconds)
+		})
+	}
+}
+
+// A port hangs with all that is asked of it while its unit is being written:
+// lines and rates as well as bytes. It is reset, too.
+func TestHungPortIsReset(t *testing.T) {
+	for i, adapter := range []usbip.Adapter{usbip.USBSerialJTAG, usbip.CP2102, usbip.CH340} {
+		t.Run(adapter.String(), func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, 1, func(c *station.Config) { c.Retries = 1 })
+			unit := newUnit(t, 55+i, adapter)
+			f.plug(unit, 0)
+			f.awaitPhase(0, "write")
+			unit.Hang()
+			hung := time.Now()
+			a := f.result(0)
+			f.expect(a, "pass")
+			f.provisioned(unit, unitOf(55+i))
+			t.Logf("passed %v later", time.Since(hung).Round(time.Millisecond))
 		})
 	}
 }

@@ -23,6 +23,7 @@ type Board struct {
 	usb        *connection // nil while the device is not on the bus
 	configured bool
 	wedged     bool
+	hung       bool
 }
 
 // ErrPlugged is returned when a board that is to be plugged in is on a cable
@@ -96,7 +97,7 @@ func (b *Board) power(connect func() (io.ReadWriteCloser, error)) error {
 		b.mu.Unlock()
 		return ErrPlugged
 	}
-	b.plugged, b.wedged = true, false
+	b.plugged, b.wedged, b.hung = true, false, false
 	b.mu.Unlock()
 	b.chip.Plug()
 	if err := b.enumerate(connect); err != nil {
@@ -180,6 +181,20 @@ func (b *Board) Wedge() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.wedged = true
+}
+
+// Hang is Wedge for an adapter that answers no request of its driver either:
+// whatever moves a line or sets a rate waits in the kernel for 5 s.
+func (b *Board) Hang() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.wedged, b.hung = true, true
+}
+
+func (b *Board) isHung() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.hung
 }
 
 func (b *Board) isWedged() bool {

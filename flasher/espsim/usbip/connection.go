@@ -11,6 +11,8 @@ import (
 
 // function is the device behind a connection.
 type function interface {
+	// ignores reports whether a request gets no answer at all.
+	ignores(s setup) bool
 	// control answers a request; false stalls it.
 	control(s setup, data []byte) (answer []byte, ok bool)
 	// receive takes what the host sent. It takes the time that the line does.
@@ -99,6 +101,9 @@ func (c *connection) control(u urb) error {
 	c.hold(u)
 	if c.isLeaving() {
 		return c.finish(u, broken, 0, nil)
+	}
+	if c.device.ignores(u.setup) {
+		return nil
 	}
 	answer, fine := c.device.control(u.setup, u.data)
 	switch {

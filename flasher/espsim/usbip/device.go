@@ -17,13 +17,15 @@ func (d *device) control(s setup, data []byte) ([]byte, bool) {
 	return d.standard(s)
 }
 
+func (d *device) ignores(s setup) bool { return !s.isStandard() && d.board.isHung() }
+
 // configure notices a reset of the port, after which the host configures the
 // device once more: the adapter then starts afresh.
 func (b *Board) configure() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.configured {
-		b.wedged = false
+		b.wedged, b.hung = false, false
 	}
 	b.configured = true
 }
