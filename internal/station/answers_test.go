@@ -28,7 +28,7 @@ func TestOddAnswerAboutOneUnit(t *testing.T) {
 	onBench(t, withSource(oddFor(unitOf(1))), func(b *bench) {
 		for range 4 {
 			b.insert(left, newUnit(1))
-			b.expect(b.result(left), jobs.Error, "personalize", "bad_answer")
+			b.expect(b.result(left), jobs.Error, "credentials", "bad_answer")
 			b.remove(left)
 		}
 		if b.Ready() != nil || b.View().Held != "" {
@@ -52,7 +52,7 @@ func TestOddAnswersInARow(t *testing.T) {
 			if a := b.result(left); n == 3 {
 				b.expect(a, jobs.Pass, "", "")
 			} else {
-				b.expect(a, jobs.Error, "personalize", "bad_answer")
+				b.expect(a, jobs.Error, "credentials", "bad_answer")
 			}
 			b.remove(left)
 		}

@@ -14,6 +14,7 @@ import (
 	"hoptech.co.nz/flashd/internal/firmware"
 	"hoptech.co.nz/flashd/internal/hotplug"
 	"hoptech.co.nz/flashd/jobs"
+	"hoptech.co.nz/flashd/nvsgen"
 )
 
 // attempt is one insertion of one unit.
@@ -41,6 +42,7 @@ type attempt struct {
 	kept     []byte                 // what was in it before an attempt that was cut off
 	held     *firmware.Held         // what of these can be kept; nil: nothing
 	own      []*flasher.Packed      // what only this unit gets, packed
+	pages    []nvsgen.PageWrite     // of what it held, those that change
 	helpers  sync.WaitGroup
 
 	result  jobs.Result

@@ -287,12 +287,20 @@ func TestKeysThatAreNotTaken(t *testing.T) {
 	})
 }
 
-// Keys that cannot be kept are not given out, and the line stops.
+// Keys that cannot be kept are not given out: the unit waits untouched until they
+// can be.
 func TestEscrowComesFirst(t *testing.T) {
-	for name, spoil := range map[string]func(dir string) error{
-		"opened to others": func(dir string) error { return os.Chmod(dir, 0o750) },
-		"gone":             os.Remove,
-		"full":             func(dir string) error { return os.Mkdir(filepath.Join(dir, unitOf(2)+".bin"), 0o700) },
+	for name, spoil := range map[string]func(dir string) (mend func() error, err error){
+		"opened to others": func(dir string) (func() error, error) {
+			return func() error { return os.Chmod(dir, 0o700) }, os.Chmod(dir, 0o750)
+		},
+		"gone": func(dir string) (func() error, error) {
+			return func() error { return os.Mkdir(dir, 0o700) }, os.Remove(dir)
+		},
+		"full": func(dir string) (func() error, error) {
+			inTheWay := filepath.Join(dir, unitOf(2)+".bin")
+			return func() error { return os.Remove(inTheWay) }, os.Mkdir(inTheWay, 0o700)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onSecretBench(t, true, func(s *secretBench) {
@@ -303,15 +311,19 @@ func TestEscrowComesFirst(t *testing.T) {
 				if err := os.Remove(filepath.Join(s.escrow, unitOf(1)+".bin")); err != nil {
 					t.Fatal(err)
 				}
-				if err := spoil(s.escrow); err != nil {
+				mend, err := spoil(s.escrow)
+				if err != nil {
 					t.Fatal(err)
 				}
 				unit := newUnit(2)
 				s.insert(right, unit)
-				a := s.result(right)
-				s.expect(a, jobs.Error, "personalize", "escrow")
-				if !strings.Contains(a.Failure.Text, s.escrow) || !strings.Contains(a.Failure.Hint, "nvs.key_escrow_dir") {
-					t.Errorf("the operator is told %+v", a.Failure)
+				v := s.await(right, "waiting", func(v station.SlotView) bool { return v.Message != "" })
+				if v.State != station.Working || v.Message != "The folder for NVS keys cannot be used." || v.Advice == "" {
+					t.Errorf("shown: %+v", v)
+				}
+				time.Sleep(time.Hour)
+				if held := s.View().Held; s.Ready() == nil || !strings.Contains(held, s.escrow) || !strings.Contains(held, "nvs.key_escrow_dir") {
+					t.Errorf("ready: %v, held %q", s.Ready(), held)
 				}
 				flash := unit.Flash().Bytes()
 				for _, p := range []firmware.Partition{s.release.NVS, *s.release.NVSKeys} {
@@ -320,15 +332,38 @@ func TestEscrowComesFirst(t *testing.T) {
 						t.Errorf("the partition %s was written", p.Label)
 					}
 				}
-				if s.Ready() == nil {
-					t.Error("the line has not stopped")
-				}
 				if left, _ := filepath.Glob(filepath.Join(s.escrow, "*.new")); len(left) > 0 {
 					t.Errorf("left behind: %q", left)
+				}
+
+				if err := mend(); err != nil {
+					t.Fatal(err)
+				}
+				s.expect(s.result(right), jobs.Pass, "", "")
+				s.escrowed(map[string][]byte{unitOf(2): s.encrypted(unit, unitOf(2))})
+				if s.Ready() != nil || s.View().Held != "" {
+					t.Errorf("ready: %v, held %q", s.Ready(), s.View().Held)
 				}
 			})
 		})
 	}
+}
+
+// A line that winds down does not wait for the folder; the unit is begun again.
+func TestDrainWaitsForNoEscrow(t *testing.T) {
+	onSecretBench(t, true, func(s *secretBench) {
+		s.insert(left, newUnit(1))
+		s.expect(s.result(left), jobs.Pass, "", "")
+		s.keysOf(s.units[left])
+		if err := os.Rename(s.escrow, s.escrow+".away"); err != nil {
+			t.Fatal(err)
+		}
+		s.insert(right, newUnit(2))
+		s.await(right, "waiting", func(v station.SlotView) bool { return v.Message != "" })
+		s.drain()
+		s.hasEnded(25 * time.Second)
+		s.expect(s.result(right), jobs.Aborted, "credentials", "stopped")
+	})
 }
 
 // A folder that cannot be right stops the station before any unit.

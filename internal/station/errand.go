@@ -3,8 +3,6 @@ package station
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 	"time"
 
 	"hoptech.co.nz/flashd/internal/credentials"
@@ -68,23 +66,6 @@ func (e *errand) wait(ctx context.Context, impatient <-chan struct{}) (credentia
 	}
 }
 
-// credentials waits for them. A server that is down is waited for: it is not
-// the unit's fault.
-func (a *attempt) credentials(ctx context.Context) error {
-	if !a.asked {
-		return nil // the unit keeps its own
-	}
-	secrets, err := a.errand.wait(ctx, a.impatient)
-	if err != nil {
-		return err
-	}
-	if unit := a.dev.MAC().DeviceID(); secrets.DeviceID != unit {
-		return &fault{kindBadAnswer, fmt.Errorf("credentials for %s came instead of those for %s", secrets.DeviceID, unit)}
-	}
-	a.result.Credential = a.Source.Name()
-	return nil
-}
-
 func credentialResult(err error) string {
 	switch {
 	case err == nil:
@@ -100,11 +81,4 @@ func credentialResult(err error) string {
 	default:
 		return "unavailable"
 	}
-}
-
-func portText(port int) string {
-	if port == 0 {
-		return ""
-	}
-	return strconv.Itoa(port)
 }

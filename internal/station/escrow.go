@@ -1,6 +1,7 @@
 package station
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -43,12 +44,36 @@ func (e escrow) open() (*os.Root, error) {
 	return root, nil
 }
 
+// newKeyKeeper looks after the folder.
+func newKeyKeeper() *keeper {
+	return &keeper{
+		hinders: unescrowed, trouble: "the folder for NVS keys cannot be used",
+		hint:   "Leave the board in its slot and call the engineer: it goes on by itself when its keys can be kept.",
+		cure:   "Look at the folder that nvs.key_escrow_dir names: units go on by themselves then.",
+		passes: func(error) bool { return true },
+	}
+}
+
+// keepKeys makes sure that a copy of the unit's NVS keys is kept before it gets them. It
+// takes the place of an earlier copy, so that the chip has to say once more that they
+// are this unit's.
+func (a *attempt) keepKeys(ctx context.Context, keys []byte) error {
+	if keys == nil || a.escrow == "" {
+		return nil
+	}
+	if err := a.dev.ConfirmMAC(ctx); err != nil {
+		return err
+	}
+	err := a.keep(ctx, a.escrowing, func() error { return a.escrow.keep(a.dev.MAC().DeviceID(), keys) })
+	if err != nil && !errors.Is(err, errStopped) {
+		return &fault{kindEscrow, err}
+	}
+	return err
+}
+
 // keep writes the keys of a unit in place of those that it had before. They are
 // on disk when it returns, and no crash leaves half a file under the unit's name.
 func (e escrow) keep(unit string, keys []byte) error {
-	if e == "" {
-		return nil
-	}
 	root, err := e.open()
 	if err != nil {
 		return err

@@ -30,9 +30,6 @@ func (a *attempt) readNVS(ctx context.Context) error {
 		}
 		a.before = before
 	}
-	if err := a.findHeld(); err != nil {
-		return err
-	}
 	var err error
 	a.held, err = a.openHeld()
 	if err != nil && a.mustOpen {
@@ -93,12 +90,6 @@ func (a *attempt) readPartition(ctx context.Context, p firmware.Partition) ([]by
 		err = &fault{string(flasher.BadFrame), fmt.Errorf("what was read of %s has another digest than the flash", p.Label)}
 	}
 	return data, err
-}
-
-// renewal is what the rework asks for.
-func (a *attempt) renewal() firmware.Renewal {
-	r := a.decision.Rework
-	return firmware.Renewal{KeepAll: r.KeepAll, NewCredentials: r.NewCredentials, Set: settingsOf(r.Set)}
 }
 
 // ask has the unit's credentials fetched.

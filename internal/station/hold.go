@@ -48,6 +48,12 @@ func (l *hold) first(before hindrance) error {
 func (s *Station) hinder(h hindrance, why error) {
 	s.hold.mu.Lock()
 	defer s.hold.mu.Unlock()
+	if h == stopped {
+		if s.hold.why[h] != nil {
+			return // the first reason counts
+		}
+		close(s.hold.stopped)
+	}
 	s.hold.why[h] = why
 	s.metrics.setStopped(s.hold.why[stopped] != nil || s.hold.why[unrecorded] != nil)
 	text := ""
@@ -57,12 +63,9 @@ func (s *Station) hinder(h hindrance, why error) {
 	s.board.hold(text)
 }
 
-// stop has no unit begun any more. The first reason counts.
+// stop has no unit begun any more.
 func (s *Station) stop(why error) {
-	if s.hold.reason(stopped) == nil {
-		s.hinder(stopped, why)
-		close(s.hold.stopped)
-	}
+	s.hinder(stopped, why)
 	s.Log.Error("the line has stopped", "why", why)
 }
 

@@ -178,6 +178,11 @@ func (a *attempt) ledger(ctx context.Context) error {
 	if err := a.checkRework(); err != nil {
 		return err
 	}
+	if a.keepsNVS() {
+		if err := a.findHeld(ctx); err != nil {
+			return err
+		}
+	}
 	if a.asksEarly() {
 		a.ask()
 	}

@@ -1,6 +1,7 @@
 package station
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -79,13 +80,37 @@ func (r rescue) drop(unit string) error {
 	return err
 }
 
+// newRescueKeeper looks after the folder.
+func newRescueKeeper() *keeper {
+	return &keeper{
+		hinders: unrescued, trouble: "the folder for what units held before their rework cannot be used",
+		hint:   "Leave the board in its slot and call the engineer: it goes on by itself when what it holds can be kept.",
+		cure:   "Look for a full disk, and at who owns the folder reworks in the state directory: units go on by themselves then.",
+		passes: func(error) bool { return true },
+	}
+}
+
 // findHeld finds out what the unit held when its rework was first begun, if that
 // was cut off.
-func (a *attempt) findHeld() (err error) {
-	if a.kept, err = a.rescue.find(a.decision.Unit.ID, a.decision.Rework.ID); err != nil {
-		return &fault{kindStore, fmt.Errorf("what the unit's NVS held before its rework cannot be read: %w", err)}
+func (a *attempt) findHeld(ctx context.Context) error {
+	return a.rescued(ctx, func() (err error) {
+		a.kept, err = a.rescue.find(a.decision.Unit.ID, a.decision.Rework.ID)
+		return err
+	})
+}
+
+// keepHeld makes sure that what the unit holds outlives the writes to come.
+func (a *attempt) keepHeld(ctx context.Context) error {
+	return a.rescued(ctx, func() error { return a.rescue.keep(a.decision.Unit.ID, a.decision.Rework.ID, a.before.nvs) })
+}
+
+// rescued uses the folder, and waits until that can be done.
+func (a *attempt) rescued(ctx context.Context, use func() error) error {
+	err := a.keep(ctx, a.rescuing, use)
+	if err != nil && !errors.Is(err, errStopped) {
+		return &fault{kindStore, fmt.Errorf("what the unit's NVS holds cannot be kept: %w", err)}
 	}
-	return nil
+	return err
 }
 
 // openHeld opens what the unit holds now, with what it has lost meanwhile.
@@ -98,15 +123,6 @@ func (a *attempt) openHeld() (*firmware.Held, error) {
 		a.note(fmt.Sprintf("%d keys are restored to NVS that it lost when the rework was cut off.", lost))
 	}
 	return held, err
-}
-
-// keepHeld makes sure that what the unit holds outlives the writes to come.
-func (a *attempt) keepHeld() error {
-	err := a.rescue.keep(a.decision.Unit.ID, a.decision.Rework.ID, a.before.nvs)
-	if err != nil {
-		return &fault{kindStore, fmt.Errorf("what the unit's NVS holds cannot be kept: %w", err)}
-	}
-	return nil
 }
 
 // dropHeld forgets what was kept of a unit that has passed.

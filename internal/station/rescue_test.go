@@ -2,11 +2,13 @@ package station_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"hoptech.co.nz/flashd/flasher/espsim"
 	"hoptech.co.nz/flashd/internal/firmware"
@@ -96,4 +98,38 @@ func TestReworkRestoresWhatWasCutOff(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a unit holds is not touched before it is kept: the unit waits until it can be.
+func TestReworkWaitsForTheRescueFolder(t *testing.T) {
+	r, folder := bothReleases(t)["plain"], filepath.Join(t.TempDir(), "rework")
+	onReturn(t, r, func(c *station.Config) { c.Rescue = folder }, func(u *returned) {
+		if err := errors.Join(os.RemoveAll(folder), os.WriteFile(folder, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		before := u.nvs()
+		u.remove(left)
+		if _, err := u.AllowRework(u.Context(), jobs.Rework{Unit: unitOf(1), Reason: "customer return", By: "Eve"}); err != nil {
+			t.Fatal(err)
+		}
+		u.insert(left, u.unit)
+		v := u.await(left, "waiting", func(v station.SlotView) bool { return v.Message != "" })
+		if v.State != station.Working || !strings.Contains(v.Message, "before their rework") {
+			t.Errorf("shown: %+v", v)
+		}
+		time.Sleep(time.Hour)
+		if u.Ready() == nil || !strings.Contains(u.View().Held, folder) {
+			t.Errorf("ready: %v, held %q", u.Ready(), u.View().Held)
+		}
+		if len(nvsgen.Diff(before, u.nvs())) > 0 {
+			t.Error("NVS was touched")
+		}
+		if err := os.Remove(folder); err != nil {
+			t.Fatal(err)
+		}
+		u.expect(u.result(left), jobs.Pass, "", "")
+		if u.Ready() != nil {
+			t.Errorf("ready: %v", u.Ready())
+		}
+	})
 }

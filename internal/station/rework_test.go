@@ -341,7 +341,7 @@ func TestReworkThatDoesNotFit(t *testing.T) {
 				u.use(tc.use...)
 				before := u.unit.Flash().Bytes()
 				a := u.rework(jobs.Rework{Set: tc.set})
-				u.expect(a, jobs.Error, "personalize", "unfit")
+				u.expect(a, jobs.Error, "credentials", "unfit")
 				if !strings.Contains(a.Failure.Text, tc.want) || !strings.Contains(a.Failure.Hint, "--reflash") {
 					t.Errorf("the operator is told %+v", a.Failure)
 				}

@@ -20,10 +20,12 @@ type Station struct {
 	escrow    escrow
 	rescue    rescue
 	metrics   *metrics
-	board     *board // what people see
-	quota     *quota // how many more units to do
-	hold      hold   // why the line waits
-	recording *keeper
+	board     *board       // what people see
+	quota     *quota       // how many more units to do
+	hold      hold         // why the line waits
+	recording *keeper      // of the record
+	escrowing *keeper      // of NVS keys
+	rescuing  *keeper      // of what units held before their rework
 	answers   answers      // of the source of credentials
 	fetching  atomic.Int32 // units whose credentials it is asked for
 	hubs      *hubs
@@ -59,7 +61,7 @@ func New(cfg Config) (*Station, error) {
 		hooks:   newHooks(cfg.Hook, cfg.Log),
 		hold:    hold{stopped: make(chan struct{})},
 
-		recording: newRecordKeeper(),
+		recording: newRecordKeeper(), escrowing: newKeyKeeper(), rescuing: newRescueKeeper(),
 
 		impatient: make(chan struct{}), abandon: make(chan struct{}),
 	}
