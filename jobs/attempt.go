@@ -77,6 +77,7 @@ type Attempt struct {
 	Current       string    `json:"current,omitempty"`     // while open: the phase under way, as far as known
 	Phases        []Phase   `json:"phases,omitempty"`      // in the order in which they ended
 	Verified      []Region  `json:"verified,omitempty"`    //
+	Firmware      *Firmware `json:"firmware,omitempty"`    // of a unit whose firmware a rework left as it was, if known; see LeftBehind
 	Written       int64     `json:"written,omitempty"`     // bytes sent to the flash
 	BootChecked   bool      `json:"bootChecked,omitempty"` // the unit came up and said its own device ID
 	Failure       *Failure  `json:"failure,omitempty"`
@@ -94,6 +95,7 @@ type Result struct {
 	End          time.Time // now if zero
 	Failure      *Failure  // required for fail and error; nil for pass
 	Verified     []Region  // every region written, and those proved untouched, each verified on the chip
+	Firmware     *Firmware // that a rework of the NVS partition alone left as it was; nil if not known
 	Written      int64     // bytes sent to the flash
 	BootChecked  bool      // the unit came up and said its own device ID
 	BootCheckOff bool      // the station does without the boot check

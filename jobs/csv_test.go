@@ -33,9 +33,9 @@ func TestWriteCSV(t *testing.T) {
 	start := t0.Local().Format("2006-01-02 15:04:05Z07:00")
 	want := [][]string{
 		jobs.AttemptColumns,
-		{"3", start, "'@slot", "", "gateway-1.4.2", "open", "", "", "", ""},
-		{"2", start, "1", unitN(2), "gateway-1.4.2", "fail", "9.0", "connect", "no_sync", "'" + r.Failure.Text},
-		{"1", start, "1", unitN(1), "gateway-1.4.2", "pass", "20.0", "", "", ""},
+		{"3", start, "'@slot", "", "gateway-1.4.2", "", "open", "", "", "", ""},
+		{"2", start, "1", unitN(2), "gateway-1.4.2", "", "fail", "9.0", "connect", "no_sync", "'" + r.Failure.Text},
+		{"1", start, "1", unitN(1), "gateway-1.4.2", "", "pass", "20.0", "", "", ""},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("CSV of attempts (-want +got):\n%s", diff)
@@ -106,7 +106,7 @@ func TestFields(t *testing.T) {
 		{
 			"id": "2", "start": at(0), "end": at(20), "slot": "2", "path": "1-1.2", "unit": unitA, "chip": chip, "release": "gateway-1.4.2", "tool": "flashd 0.1",
 			"verdict": "provision", "outcome": "pass", "credential": "derive", "written_bytes": "900000", "verified": "app nvs", "boot_checked": "true",
-			"seconds": "20.000", "seconds_write": "3.250",
+			"firmware": "gateway-1.4.2", "firmware_proved": "true", "seconds": "20.000", "seconds_write": "3.250",
 		},
 		{
 			"id": "1", "start": at(0), "end": at(9), "slot": "1", "path": "1-1.1", "unit": unitA, "chip": chip, "release": "gateway-1.4.2", "tool": "flashd 0.1",

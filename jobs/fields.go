@@ -13,7 +13,7 @@ func AttemptFields(phases []string) (header []string, row func(Attempt) []string
 	header = []string{
 		"id", "start", "end", "slot", "path", "unit", "chip", "release", "release_digest", "tool", "verdict", "outcome",
 		"phase", "kind", "blame", "text", "hint", "notes", "credential", "written_bytes", "verified", "boot_checked",
-		"rework", "rework_reason", "rework_by", "seconds",
+		"rework", "rework_writes", "rework_reason", "rework_by", "firmware", "firmware_digest", "firmware_proved", "seconds",
 	}
 	for _, name := range phases {
 		header = append(header, "seconds_"+name)
@@ -30,10 +30,15 @@ func (a Attempt) fields(phases []string) []string {
 	if r := a.Rework; r != nil {
 		rework, reason, by = strconv.FormatUint(r.ID, 10), r.Reason, r.By
 	}
+	firmware, digest, proved := "", "", ""
+	if f := a.LeftBehind(); f != nil {
+		firmware, digest, proved = f.Release, f.Digest, strconv.FormatBool(f.Proved)
+	}
 	row := []string{
 		strconv.FormatUint(a.ID, 10), fullTime(a.Start), fullTime(a.End), a.Slot, a.Path, a.Unit, a.Chip, a.Release, a.ReleaseDigest, a.Tool,
 		string(a.Verdict), a.outcomeWord(), f.Phase, f.Kind, string(f.Blame), f.Text, f.Hint, strings.Join(a.Notes, " "), a.Credential,
-		strconv.FormatInt(a.Written, 10), a.verifiedNames(), strconv.FormatBool(a.BootChecked), rework, reason, by, a.seconds(3),
+		strconv.FormatInt(a.Written, 10), a.verifiedNames(), strconv.FormatBool(a.BootChecked), rework, a.rewrites(), reason, by,
+		firmware, digest, proved, a.seconds(3),
 	}
 	for _, name := range phases {
 		row = append(row, a.phaseSeconds(name))

@@ -26,6 +26,11 @@ func (r Result) check() error {
 			return fmt.Errorf("verified region %q at %#x has %d bytes", v.Name, v.Offset, v.Size)
 		}
 	}
+	if r.Firmware != nil {
+		if err := r.Firmware.check(); err != nil {
+			return err
+		}
+	}
 	if r.Outcome == Pass {
 		return r.checkProof()
 	}

@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// AttemptColumns are the names of the columns of Attempt.Row.
-var AttemptColumns = []string{"id", "start", "slot", "unit", "release", "outcome", "seconds", "phase", "kind", "text"}
+// AttemptColumns are the names of the columns of Attempt.Row. That of reworks says
+// what they write: nvs or all.
+var AttemptColumns = []string{"id", "start", "slot", "unit", "release", "rework", "outcome", "seconds", "phase", "kind", "text"}
 
 // Row returns what people want of an attempt in a table, with times in the
 // local time zone.
 func (a Attempt) Row() []string {
-	row := []string{strconv.FormatUint(a.ID, 10), localTime(a.Start), a.Slot, a.Unit, a.Release, a.outcomeWord(), a.seconds(1)}
+	row := []string{strconv.FormatUint(a.ID, 10), localTime(a.Start), a.Slot, a.Unit, a.Release, a.rewrites(), a.outcomeWord(), a.seconds(1)}
 	if a.Failure == nil {
 		return append(row, "", "", "")
 	}

@@ -174,6 +174,9 @@ func (b books) finish(id uint64, r Result) (Attempt, error) {
 	}
 	a.Outcome, a.End, a.Verified, a.Written = r.Outcome, r.End, slices.Clone(r.Verified), r.Written
 	a.BootChecked, a.Credential, a.Current = r.BootChecked, r.Credential, ""
+	if f := r.Firmware; f != nil && a.Verdict == ReworkNVS {
+		a.Firmware = new(*f)
+	}
 	for _, n := range r.Notes {
 		a.Notes = append(a.Notes, sentence(n))
 	}

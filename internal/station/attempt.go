@@ -36,6 +36,7 @@ type attempt struct {
 	table    flasher.PartitionTable // of a unit whose firmware stays
 	watched  []watched              // what of that has to stay; nil: not looked at yet
 	updated  bool                   // its firmware has updated itself
+	firmware jobs.Firmware          // it has, unless it has updated itself
 	strayed  bool                   // a write to its NVS did not arrive
 	before   heldBytes              // what was in its NVS before the first write to it
 	mustOpen bool                   // its NVS, since nothing else tells whether that is encrypted
@@ -169,7 +170,7 @@ func (a *attempt) provision(ctx context.Context) error {
 
 func (a *attempt) runPhases(ctx context.Context) error {
 	a.ended = 0
-	a.result.Verified, a.result.Notes, a.blind = nil, nil, false
+	a.result.Verified, a.result.Firmware, a.result.Notes, a.blind = nil, nil, nil, false
 	for i, p := range phases {
 		if !a.needs(p) {
 			a.ended += p.share

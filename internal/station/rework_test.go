@@ -218,6 +218,9 @@ func (u *returned) proves(a jobs.Attempt) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		u.Errorf("verified on the chip (-want +recorded):\n%s", diff)
 	}
+	if diff := cmp.Diff(&jobs.Firmware{Release: u.release.Name, Digest: u.release.Digest, Proved: true}, a.LeftBehind()); diff != "" {
+		u.Errorf("firmware of the unit (-want +recorded):\n%s", diff)
+	}
 }
 
 func (u *returned) notes(a jobs.Attempt, want string) {
@@ -521,6 +524,9 @@ func TestReworkOfUpdatedUnit(t *testing.T) {
 		u.expect(a, jobs.Pass, "", "")
 		u.wants(credentialsNumber(2)...)
 		u.notes(a, "updated its firmware by itself")
+		if f := a.LeftBehind(); f != nil {
+			t.Errorf("the record says that its firmware is %+v", f)
+		}
 		if !bytes.Equal(before, u.outsideNVS()) {
 			t.Error("the flash outside of the NVS partition was touched")
 		}
@@ -552,12 +558,13 @@ func TestReworkOfOlderRelease(t *testing.T) {
 		releases func(string) (*firmware.Release, error)
 		patched  bool // the unit's firmware is not that of the release
 		outcome  jobs.Outcome
+		proved   bool // its release, on the chip
 	}{
-		"at hand":                {func(string) (*firmware.Release, error) { return older, nil }, false, jobs.Pass},
-		"at hand, and patched":   {func(string) (*firmware.Release, error) { return older, nil }, true, jobs.Error},
-		"gone":                   {func(string) (*firmware.Release, error) { return nil, firmware.ErrNotFound }, false, jobs.Pass},
-		"another of the name":    {func(string) (*firmware.Release, error) { return newer, nil }, false, jobs.Pass},
-		"nobody knows of others": {nil, true, jobs.Pass},
+		"at hand":                {func(string) (*firmware.Release, error) { return older, nil }, false, jobs.Pass, true},
+		"at hand, and patched":   {func(string) (*firmware.Release, error) { return older, nil }, true, jobs.Error, false},
+		"gone":                   {func(string) (*firmware.Release, error) { return nil, firmware.ErrNotFound }, false, jobs.Pass, false},
+		"another of the name":    {func(string) (*firmware.Release, error) { return newer, nil }, false, jobs.Pass, false},
+		"nobody knows of others": {nil, true, jobs.Pass, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			store, flash := filepath.Join(t.TempDir(), "jobs.db"), espsim.NewFlash(8<<20)
@@ -591,6 +598,9 @@ func TestReworkOfOlderRelease(t *testing.T) {
 				}
 				if a.Outcome == jobs.Pass && len(a.Verified) != len(older.Segments)+1 {
 					t.Errorf("verified: %+v", a.Verified)
+				}
+				if want := (jobs.Firmware{Release: older.Name, Digest: older.Digest, Proved: tc.proved}); a.Outcome == jobs.Pass && (a.Firmware == nil || *a.Firmware != want) {
+					t.Errorf("the record says that its firmware is %+v, want %+v", a.Firmware, want)
 				}
 				u, err := b.store.Unit(unitOf(1))
 				if err != nil || u.PassedRelease != older.Name {

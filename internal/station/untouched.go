@@ -39,6 +39,7 @@ func (a *attempt) firmwareToWatch(ctx context.Context) (all []watched, err error
 	if err != nil {
 		return nil, err
 	}
+	a.firmware.Proved = release != nil
 	for _, r := range regions {
 		w := watched{Region: r}
 		partition := a.partitionOf(r)
@@ -54,6 +55,7 @@ func (a *attempt) firmwareToWatch(ctx context.Context) (all []watched, err error
 			}
 			w.digest, w.of = sum, ""
 		}
+		a.firmware.Proved = a.firmware.Proved && ours
 		all = append(all, w)
 	}
 	return all, nil
@@ -79,7 +81,7 @@ func (a *attempt) updatedToWatch(ctx context.Context, regions []jobs.Region) (al
 }
 
 // writtenFirmware returns what was verified when the unit's firmware was last
-// written, and its release if it is at hand.
+// written, and its release if it is at hand. What the record calls it is in firmware.
 func (a *attempt) writtenFirmware() ([]jobs.Region, *firmware.Release, error) {
 	for passed, err := range a.Store.Attempts(jobs.Filter{Unit: a.decision.Unit.ID, Outcome: jobs.Pass}) {
 		if err != nil {
@@ -88,6 +90,7 @@ func (a *attempt) writtenFirmware() ([]jobs.Region, *firmware.Release, error) {
 		if passed.Verdict == jobs.ReworkNVS {
 			continue
 		}
+		a.firmware = jobs.Firmware{Release: passed.Release, Digest: passed.ReleaseDigest}
 		return slices.DeleteFunc(passed.Verified, a.isOwn), a.releaseOf(passed), nil
 	}
 	// Its attempts are no longer in the record.
@@ -95,7 +98,9 @@ func (a *attempt) writtenFirmware() ([]jobs.Region, *firmware.Release, error) {
 	for _, s := range a.plan.segments {
 		regions = append(regions, regionOf(s))
 	}
-	if a.decision.Unit.PassedRelease == a.Release.Name {
+	a.firmware = jobs.Firmware{Release: a.decision.Unit.PassedRelease}
+	if a.firmware.Release == a.Release.Name {
+		a.firmware.Digest = a.Release.Digest // which is proved, or the unit is refused
 		return regions, a.Release, nil
 	}
 	return regions, nil, nil
@@ -174,6 +179,9 @@ func (a *attempt) verifyFirmware(ctx context.Context) error {
 		a.note("A write to NVS did not arrive at the first try. The firmware was not hit; nobody looked at other partitions.")
 	}
 	a.watched = nil // it may start from now on
+	if !a.updated {
+		a.result.Firmware = &a.firmware
+	}
 	return nil
 }
 
