@@ -12,11 +12,28 @@ import (
 	"time"
 
 	"hoptech.co.nz/flashd/internal/span"
+	"hoptech.co.nz/flashd/internal/station"
 	"hoptech.co.nz/flashd/jobs"
 )
 
+// Status is the answer to GET /api/v1/status.
+type Status struct {
+	station.View
+	Changes Changes `json:"changes,omitempty"`
+}
+
+// Changes says who may change something over a listener.
+type Changes string
+
+// What changes want.
+const (
+	NoChanges  Changes = "none"  // they are refused: the station has no token
+	WithToken  Changes = "token" // they want the station's token
+	AllChanges Changes = "all"   // nothing: whoever reaches the listener may
+)
+
 func (s *server) status(w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, s.Source.View())
+	answer(w, http.StatusOK, Status{s.Source.View(), s.may})
 }
 
 func (s *server) slots(w http.ResponseWriter, _ *http.Request) {

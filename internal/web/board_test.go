@@ -27,6 +27,7 @@ func TestBoardInBrowser(t *testing.T) {
 		{"pages", testPages},
 		{"restart", testRestart},
 		{"rework", testRework},
+		{"many slots", testManySlots},
 	} {
 		begun := time.Now()
 		part.test(b, j)
@@ -163,10 +164,13 @@ func testPages(b *browser, j *jig) {
 	b.waitText("#title", "348518000001")
 	b.waitText("#facts", "demo")
 	// Over the network, without a token, nothing can be changed, and the form says so.
-	b.wait("the form", `document.querySelector(".reworkForm")`)
-	fillRework(b)
-	b.waitText(".reworkForm .wrong", "flashd rework")
-	b.looksRight("rework")
+	b.waitText("#rework", "the station has no token")
+	b.wait("no form is left", `!document.querySelector(".reworkForm")`)
+	click(".pages [href='/reworks']")
+	b.waitText("#impossible", "the station has no token")
+	b.looksRight("impossible")
+	eval[bool](b, `history.back(), true`)
+	b.waitText("#title", "348518000001")
 
 	find("0000")
 	rows("units found", 4)
@@ -225,8 +229,9 @@ func testRework(b *browser, j *jig) {
 	b.waitTile(1, "refused", "refused")
 	eval[bool](b, tile(1)+`.querySelector(".open").click(), true`)
 	b.wait("the form", `document.querySelector("#slot .reworkForm")`)
+	b.wait("the token is asked for at once", `!document.querySelector("[name=token]").closest("label").hidden`)
 	fillRework(b)
-	b.wait("the token is asked for", `document.activeElement.name === "token"`)
+	b.wait("the token is asked for again", `document.activeElement.name === "token"`)
 	b.press("another token", "\r")
 	b.waitText(".reworkForm .wrong", "wants the station's token")
 	release := j.source.hold()

@@ -63,6 +63,9 @@ type Config struct {
 // the token may change.
 func NewHandler(cfg Config) http.Handler {
 	s := newServer(cfg)
+	if s.may = WithToken; cfg.Token == "" {
+		s.may = NoChanges
+	}
 	return patient(secure(onlyHosts(cfg, onlyOwnPages(paced(s.routes(withToken(cfg.Token)))))))
 }
 
@@ -70,6 +73,7 @@ func NewHandler(cfg Config) http.Handler {
 // looks after the record.
 func NewControl(cfg Config) http.Handler {
 	s := newServer(cfg)
+	s.may = AllChanges
 	mux := s.routes(open)
 	for path, h := range s.keeping() {
 		mux.Handle(path, h)
@@ -79,6 +83,7 @@ func NewControl(cfg Config) http.Handler {
 
 type server struct {
 	Config
+	may      Changes
 	watchers *crowd // event streams
 	readers  *crowd // of lists
 	recent   *recent

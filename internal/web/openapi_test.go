@@ -82,7 +82,7 @@ func TestOpenAPIHasEveryParameter(t *testing.T) {
 func TestOpenAPIHasEveryField(t *testing.T) {
 	doc := openAPI(t)
 	for name, value := range map[string]any{
-		"Error": Error{}, "View": station.View{}, "Slot": station.SlotView{}, "Totals": station.Totals{}, "History": History{},
+		"Error": Error{}, "View": Status{}, "Slot": station.SlotView{}, "Totals": station.Totals{}, "History": History{},
 		"Release": release{}, "Segment": firmware.SegmentSummary{}, "Region": jobs.Region{}, "Unit": jobs.Unit{}, "Attempt": jobs.Attempt{},
 		"Rework": jobs.Rework{}, "AllowedRework": ReworkAnswer{}, "ReworkRequest": ReworkRequest{},
 	} {

@@ -52,6 +52,48 @@ const look = `async (smallest) => {
   return wrong;
 }`
 
+// drawn has the board draw so many slots, in all states and with the longest of
+// texts, and returns what of it is not to be seen on the screen.
+const drawn = `async (count) => {
+  const { drawSlots } = await import("/assets/tiles.js");
+  const kinds = [
+    { state: "working", phase: "write", progress: 0.4 },
+    { state: "pass", message: "The board is provisioned.", advice: "Take the board out." },
+    { state: "fail", message: "The flash does not hold what was written.", advice: "Put the board aside as faulty." },
+    { state: "error", message: "No answer from the chip, and resetting its USB port did not help.",
+      advice: "Take the board out, switch the slot's power off and on (or pull the cable of its hub or adapter for a moment), and put the board in again; if that does not help, check the slot's IO0 and EN pins." },
+    { state: "refused", message: "This unit has passed before.", advice: "This board is already done: take it out. To provision it again use flashd rework." },
+    { state: "working", phase: "credentials", progress: 0.8, message: "Waiting for the config server.", rework: "nvs" },
+    { state: "empty", progress: 0, lastUnit: "348518000001", lastWord: "pass" },
+  ];
+  const now = new Date().toISOString();
+  const slots = [...Array(count).keys()].map((i) => ({ name: String(i + 1), path: "9-" + (i + 1), since: now, progress: 0, unit: i % 7 === 6 ? "" : "348518000001", ...kinds[i % 7] }));
+  drawSlots({ now, slots }, () => {});
+  const wrong = [];
+  if (document.documentElement.scrollHeight > innerHeight) wrong.push("the page is " + document.documentElement.scrollHeight + " pixels high");
+  for (const tile of document.querySelectorAll(".tile")) {
+    const name = "tile " + tile.querySelector(".name").innerText + " (" + tile.dataset.state + ") ";
+    if (tile.getBoundingClientRect().bottom > innerHeight) wrong.push(name + "is below the screen");
+    if (tile.scrollHeight > tile.clientHeight + 1) wrong.push(name + "has no room for " + (tile.scrollHeight - tile.clientHeight) + " pixels");
+    if (tile.querySelector(".word").scrollWidth > tile.querySelector(".word").clientWidth + 1) wrong.push(name + "has no room for its word");
+  }
+  return wrong;
+}`
+
+// testManySlots looks whether all of a board is on the screen, whatever happens.
+func testManySlots(b *browser, j *jig) {
+	b.open(j.url("/"))
+	b.waitText("#release", "demo")
+	for _, s := range []struct{ width, height, slots int64 }{{1280, 800, 8}, {1920, 1080, 8}, {1920, 1080, 32}, {3840, 2160, 8}, {3840, 2160, 64}} {
+		b.screen(s.width, s.height, "dark")
+		b.wait("the page has settled", fmt.Sprintf(`innerWidth === %d`, s.width))
+		for _, wrong := range eval[[]string](b, fmt.Sprintf("(%s)(%d)", drawn, s.slots)) {
+			b.Errorf("%d slots at %d by %d: %s", s.slots, s.width, s.height, wrong)
+		}
+		b.screenshot(fmt.Sprintf("%d-slots-%d", s.slots, s.width))
+	}
+}
+
 // looksRight looks at the page that is open in the hand, on a desk and on the wall.
 func (b *browser) looksRight(page string) {
 	b.Helper()

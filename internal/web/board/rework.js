@@ -1,10 +1,32 @@
 // Allowing and cancelling reworks. Both change something, so the station may
 // ask for its token; it is kept for this tab only.
 
-import { ask, complain, make, put, show, moment } from "./lib.js";
+import { $, ask, complain, make, put, show, moment } from "./lib.js";
 
 const tokenKey = "flashd token";
 const nameKey = "flashd name"; // who works here, for the next form
+
+let changes = null; // what the station wants for them, once it is asked
+
+// whatChangesWant resolves to token, none if the station has no token, or all.
+// If it cannot tell, the form does when it is sent.
+function whatChangesWant() {
+  changes ??= ask("status").then(({ body }) => body.changes, () => {
+    changes = null;
+    return "";
+  });
+  return changes;
+}
+
+const impossible = "Nothing can be changed from here: the station has no token that would allow it. Use flashd rework on the station itself, or have api.token_file set in flashd.yaml.";
+
+// sayIfImpossible puts a sentence into an element where reworks can be neither
+// allowed nor cancelled.
+export async function sayIfImpossible(element) {
+  const none = (await whatChangesWant()) === "none";
+  show(element, none);
+  put(element, none ? impossible : "");
+}
 
 // post sends a change. After a 401 the form has to ask for the token.
 async function post(path, body, token) {
@@ -41,6 +63,11 @@ function form(title, fields, send) {
     field("Reason", input("reason", { required: true })), field("Your name", by), ...fields, tokenField,
     make("div", { className: "buttons" }, button), note);
   show(tokenField, false);
+  whatChangesWant().then((wanted) => {
+    // A page that says it once at its top has a place for that.
+    if (wanted === "none") root.closest("details").replaceWith($("impossible") ? "" : make("p", { className: "wrong" }, impossible));
+    show(tokenField, wanted === "token" && !sessionStorage.getItem(tokenKey));
+  });
   root.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
@@ -52,7 +79,7 @@ function form(title, fields, send) {
       put(note, said);
       root.reset();
       by.value = localStorage.getItem(nameKey) ?? "";
-      show(tokenField, false);
+      show(tokenField, (await whatChangesWant()) === "token" && !sessionStorage.getItem(tokenKey));
     } catch (err) {
       complain(note, err);
       note.classList.add("whole");

@@ -1,7 +1,7 @@
 import { $, put, show, ask, complain, make, moment, table } from "./lib.js";
 import { list } from "./list.js";
 import { unitLink, reworkKind, reworkState, reworkColumns } from "./records.js";
-import { cancelForm } from "./rework.js";
+import { cancelForm, sayIfImpossible } from "./rework.js";
 
 const columns = [["Unit", (r) => unitLink(r.unit), "short"], ...reworkColumns];
 const most = 50; // of those that are armed; the list below has them all
@@ -25,5 +25,6 @@ async function drawArmed() {
   }
 }
 
+sayIfImpossible($("impossible"));
 if (!location.search) drawArmed();
 list("reworks", (reworks) => table(columns, reworks), {}, "Nobody has allowed a rework yet.");

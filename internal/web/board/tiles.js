@@ -32,31 +32,61 @@ export function drawSlots(v, open) {
   arrange();
 }
 
-// As many columns as make the tiles largest: those of a wall must fill it.
+const gap = 0.8; // between tiles, in rem, as board.css has it
+const leastRow = 6; // what letters can still be read in, in rem
+const plainRow = 10; // what everything has room in, in rem
+const leastLetter = 13; // in pixels
+const tallRow = 14; // what a large shape above the word has room in, in rem
+
+// arrange has the tiles fill a screen on the wall or on a desk, above the charts,
+// or else with the charts below the screen. Where their letters were too small
+// then, and in the hand, the page is scrolled.
 export function arrange() {
   const list = $("slots");
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const width = list.clientWidth;
-  const below = width < 60 * rem ? 0 : $("charts").offsetHeight; // else they are scrolled to
-  const height = Math.max(innerHeight - list.offsetTop - below - 4 * rem, 16 * rem);
+  const whole = innerHeight - (list.getBoundingClientRect().top + scrollY) - gap * rem;
+  const aboveCharts = whole - $("charts").offsetHeight - document.querySelector("footer").offsetHeight - 2 * gap * rem;
+  const wide = width >= 60 * rem;
+  const fitting = wide && [aboveCharts, whole].map((height) => ({ height, ...columnsFor(width, height, rem) })).find(({ row }) => row >= leastRow * rem);
+  const { columns, row, height } = fitting || columnsFor(width, Math.max(wide ? aboveCharts : whole, 16 * rem), rem);
+  list.classList.toggle("wall", Boolean(fitting));
+  list.classList.toggle("dense", Boolean(fitting) && row < plainRow * rem);
+  list.classList.toggle("flat", row >= plainRow * rem && row < tallRow * rem && width / columns > 1.3 * row);
+  list.style.setProperty("--columns", columns);
+  list.style.setProperty("--row", (fitting ? row : Math.max(row, plainRow * rem)) + "px");
+  list.style.setProperty("--least", fitting && row < plainRow * rem ? Math.max(0.7, leastLetter / (0.9 * rem)) : 1);
+  list.style.setProperty("--height", fitting ? height + "px" : "auto");
+  tiles.forEach(fit);
+}
+
+// As many columns as make the tiles largest; rather such that no row is left half empty.
+function columnsFor(width, height, rem) {
   const narrowest = (width < 40 * rem ? 17 : 11) * rem;
-  let best = 1;
-  let size = 0;
+  let best = { columns: 1, row: height / tiles.size - gap * rem, size: 0 };
   for (let columns = 1; columns <= tiles.size; columns++) {
-    const w = width / columns;
-    const h = height / Math.ceil(tiles.size / columns);
-    if (columns > 1 && w < narrowest) break;
-    if (Math.min(w, 1.2 * h) > size) {
-      size = Math.min(w, 1.2 * h);
-      best = columns;
-    }
+    const rows = Math.ceil(tiles.size / columns);
+    if (columns > 1 && width / columns < narrowest) break;
+    const size = Math.min(width / columns, (1.2 * height) / rows) * (tiles.size % columns ? 0.88 : 1);
+    if (size > best.size) best = { columns, row: height / rows - gap * rem, size };
   }
-  const row = height / Math.ceil(tiles.size / best) - 0.8 * rem;
-  // On a wall smaller letters show all of many slots; where those cannot be read, the page is scrolled.
-  const dense = tiles.size > 16 && below > 0 && row < 10 * rem && row > 6 * rem;
-  list.classList.toggle("dense", dense);
-  list.style.setProperty("--columns", best);
-  list.style.setProperty("--row", (dense ? row : Math.max(row, 10 * rem)) + "px");
+  return best;
+}
+
+// fit makes smaller what a tile has no room for, then leaves out why, then which
+// unit, and cuts the end of a long advice off: pressing the tile tells all.
+function fit(tile) {
+  const { root, advice } = tile;
+  const levels = ["tight", "tighter", "tightest"];
+  root.classList.remove(...levels);
+  root.style.removeProperty("--lines");
+  const over = () => root.scrollHeight - root.clientHeight;
+  for (const level of levels) {
+    if (over() <= 1) return;
+    root.classList.add(level);
+  }
+  const line = parseFloat(getComputedStyle(advice).lineHeight);
+  if (over() > 1) root.style.setProperty("--lines", Math.max(1, Math.floor((advice.offsetHeight - over()) / line)));
 }
 
 function newTile(slot, open) {
@@ -95,10 +125,12 @@ function drawTile(tile, slot) {
   put(tile.doing, phrase(slot.phase || "starting"));
   put(tile.percent, Math.floor(slot.progress * 100) + " %");
   tile.bar.value = slot.progress;
+  tile.root.style.setProperty("--progress", slot.progress);
   tile.bar.setAttribute("aria-label", "Progress in slot " + slot.name);
   put(tile.message, slot.message ?? "");
   put(tile.advice, slot.advice ?? "");
   drawTimes(tile);
+  if (before && (before.state !== slot.state || before.message !== slot.message || before.advice !== slot.advice || before.rework !== slot.rework)) fit(tile);
 }
 
 function last(slot) {
