@@ -34,7 +34,11 @@ func (c *Chip) boot(cause resetCause, download bool) error {
 
 // downloadMode is the ROM loader. What the host sends before it listens is lost.
 func (c *Chip) downloadMode() error {
-	if err := c.print(c.model.Straps.DownloadReadyWords); err != nil {
+	ready := c.model.Straps.DownloadReadyWords
+	if c.cfg.Security.SecureDownload {
+		ready = "wait uart download(secure mode)" // in the ROMs of S3 and C3
+	}
+	if err := c.print(ready); err != nil {
 		return err
 	}
 	if err := c.busy(c.cfg.Timing.ROMStart); err != nil {

@@ -4,7 +4,12 @@ package espsim
 // targets/esp32c3.py; boot log of an ESP32-C3-DevKitM-1.
 var ESP32C3 = &Model{
 	Name: "esp32c3", ChipID: 5, Magic: 0x1B31506F, SecurityInfo: 20, BeginWords: 5,
-	ROM:              ROM{APIVersion: 3, Ring: 0x800, StrayBlocks: 0x3FF1B9F0, Panics: true},
+	ROM: ROM{
+		APIVersion: 3, Ring: 0x800,
+		stray:     transfer{blockSize: romMaxBlock, address: 0x3FF1B9F0, encrypted: true},
+		LoadFault: "Load access fault", StoreFault: "Store/AMO access fault",
+		StartsNothing: true, // esptool says so (targets/esp32c3.py)
+	},
 	BootloaderOffset: 0, Crystal: 40_000_000, UARTClockDivider: 0x60000014,
 	SPI: spiAt(0x60002000),
 	Efuses: Efuses{

@@ -1,9 +1,19 @@
 package espsim
 
 // ESP32S3 is an ESP32-S3 (QFN56) revision v0.2. Numbers: esptool 4.12
-// targets/esp32s3.py; boot log of an ESP32-S3-DevKitC-1.
+// targets/esp32s3.py; boot log of an ESP32-S3-DevKitC-1; the ROM of 2021-03-27, in
+// an emulator.
 var ESP32S3 = &Model{
 	Name: "esp32s3", ChipID: 9, Magic: 0x9, SecurityInfo: 20, BeginWords: 5,
+	ROM: ROM{
+		Ring: 0x800,
+		stray: transfer{
+			size: 0xABAB, blocks: 0x3FF1A96D, blockSize: 0x3FF1A971, address: 0x8004392D,
+			next: 0x3FF1A96D, written: 0x3FF1A979,
+		},
+		AddressBits: true, LoadFault: "LoadProhibited", StoreFault: "StoreProhibited",
+		DivisionTraps: true, StartsNothing: true,
+	},
 	BootloaderOffset: 0, Crystal: 40_000_000, UARTClockDivider: 0x60000014,
 	SPI: spiAt(0x60002000),
 	Efuses: Efuses{

@@ -42,9 +42,9 @@ type Model struct {
 	Log       BootWords
 }
 
-// ROM is in what the loaders in mask ROM differ. Those of ESP32 and ESP32-C3
-// were looked into; the others are taken for the C3's where it is not worse
-// than usual.
+// ROM is in what the loaders in mask ROM differ. Those of ESP32, ESP32-S3 and
+// ESP32-C3 were looked into; the others are taken for the C3's where it is not
+// worse than usual.
 type ROM struct {
 	APIVersion uint32 // as GET_SECURITY_INFO tells it
 	Ring       int    // bytes that wait while the loader is busy; 0 is not known
@@ -53,14 +53,19 @@ type ROM struct {
 	KeepsSync bool
 	// WholeWindows: FLASH_DEFL_DATA ends by programming 32 KiB, however few are left.
 	WholeWindows bool
-	// StrayBlocks is the address to which FLASH_DATA and MEM_DATA write without a
-	// BEGIN before them, since they take what lies on the stack for one; 0 is
-	// that they refuse.
-	StrayBlocks uint32
-	// Panics: an access to nowhere is reported on the console.
-	Panics bool
+	// stray is the transfer that FLASH and MEM commands go on with where there was
+	// no BEGIN before them: what lies on the stack.
+	stray transfer
+	// AddressBits: there is a command for the length of flash addresses.
+	AddressBits bool
+	// LoadFault and StoreFault are the console's words for an access to nowhere; ""
+	// is a loader that dies without one.
+	LoadFault, StoreFault string
 	// DivisionTraps: asked for 0 baud the loader dies.
 	DivisionTraps bool
+	// StartsNothing: with secure boot on, the loader leaves for no program but by a
+	// reset.
+	StartsNothing bool
 }
 
 // SPIRegisters are those of the controller that the flash hangs on.

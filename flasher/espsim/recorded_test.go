@@ -24,28 +24,39 @@ type session struct {
 	flash   string // SHA-256 of its 4 MiB afterwards, in hex
 }
 
-// TestAnswersAsRecorded plays back what was sent to the mask ROMs of an ESP32 and
-// an ESP32-C3, and to the stub on both, and expects the very bytes that they
-// answered, and the flash that they left.
+// TestAnswersAsRecorded plays back what was sent to the mask ROMs of an ESP32, an
+// ESP32-S3 and an ESP32-C3, and to the stub on each, and expects the very bytes that
+// they answered, and the flash that they left.
 func TestAnswersAsRecorded(t *testing.T) {
-	for _, model := range []*espsim.Model{espsim.ESP32, espsim.ESP32C3} {
-		for _, loader := range []struct {
-			name  string
-			start func(*client)
-		}{
-			{"rom", func(c *client) { c.sync(); c.sync() }},
-			{"stub", (*client).startStub},
-		} {
-			for _, s := range recorded(t, "testdata/"+loader.name+"-"+model.Name+".txt") {
-				t.Run(loader.name+"/"+model.Name+"/"+s.name, func(t *testing.T) { s.replay(t, model, loader.start) })
-			}
+	rom := func(c *client) { c.sync(); c.sync() }
+	stub := (*client).startStub
+	for _, r := range []struct {
+		loader   string
+		model    *espsim.Model
+		security espsim.Security
+		start    func(*client)
+	}{
+		{"rom", espsim.ESP32, espsim.Security{}, rom},
+		{"rom", espsim.ESP32S3, espsim.Security{}, rom},
+		{"rom", espsim.ESP32C3, espsim.Security{}, rom},
+		{"secure-download", espsim.ESP32S3, espsim.Security{SecureDownload: true}, rom},
+		{"secure-boot", espsim.ESP32S3, espsim.Security{SecureBoot: true}, rom},
+		{"flash-encryption", espsim.ESP32S3, espsim.Security{FlashEncryption: true}, rom},
+		{"stub", espsim.ESP32, espsim.Security{}, stub},
+		{"stub", espsim.ESP32S3, espsim.Security{}, stub},
+		{"stub", espsim.ESP32C3, espsim.Security{}, stub},
+	} {
+		for _, s := range recorded(t, "testdata/"+r.loader+"-"+r.model.Name+".txt") {
+			t.Run(r.loader+"/"+r.model.Name+"/"+s.name, func(t *testing.T) {
+				s.replay(t, espsim.Config{Model: r.model, Security: r.security}, r.start)
+			})
 		}
 	}
 }
 
-func (s *session) replay(t *testing.T, model *espsim.Model, start func(*client)) {
-	flash := espsim.NewFlash(4 << 20)
-	inBubble(t, espsim.Config{Model: model, Flash: flash}, func(t *testing.T, c *client) {
+func (s *session) replay(t *testing.T, cfg espsim.Config, start func(*client)) {
+	cfg.Flash = espsim.NewFlash(4 << 20)
+	inBubble(t, cfg, func(t *testing.T, c *client) {
 		start(c)
 		for i, asked := range s.asked {
 			c.write(asked)
@@ -58,7 +69,7 @@ func (s *session) replay(t *testing.T, model *espsim.Model, start func(*client))
 			}
 		}
 	})
-	if sum := sha256.Sum256(flash.Bytes()); hex.EncodeToString(sum[:]) != s.flash {
+	if sum := sha256.Sum256(cfg.Flash.Bytes()); hex.EncodeToString(sum[:]) != s.flash {
 		t.Error("the flash is not as the chip's was")
 	}
 }

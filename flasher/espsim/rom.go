@@ -13,6 +13,7 @@ const (
 	romReadLength   = 0x0A
 	romInflateError = 0x0B
 	romAdlerError   = 0x0C
+	romInflateSetup = 0x0D
 	romNoEncryption = 0x64
 )
 
@@ -27,9 +28,9 @@ const (
 )
 
 // rom is the loader in mask ROM, waiting for a host. How it behaves is read off
-// the machine code of the ROMs of ESP32 v3 and ESP32-C3 (UartConnCheck,
-// UartDwnLdProc and what they call; addresses in ESP-IDF's esp32.rom.ld) and
-// was compared with the answers of both running in an emulator.
+// the machine code of the ROMs of ESP32 v3, ESP32-S3 and ESP32-C3 (UartConnCheck,
+// UartDwnLdProc and what they call; addresses in ESP-IDF's esp32.rom.ld and its
+// like) and was compared with the answers of all three running in an emulator.
 //
 // The loader is lenient in a way that shows: commands read their parameters
 // out of a buffer that keeps what earlier frames left behind a short one, and
@@ -55,7 +56,7 @@ type rom struct {
 // runROM is the ROM loader until it leaves for a program, or for good.
 func (c *Chip) runROM() error {
 	r := &rom{c: c, receiver: newROMReceiver(c), flashSize: romFlashSize}
-	r.plain = c.model.ROM.strayBlocks()
+	r.plain = c.model.ROM.stray
 	r.answer[0] = 1
 	defer func() { r.packed.inflate.close() }()
 	c.measureBaud(true)
@@ -106,16 +107,17 @@ func (r *rom) handle(q *request) error {
 }
 
 // allowed reports whether secure download mode lets a command through
-// (serial-protocol.rst, "Supported by Stub Loader and ROM Loader").
+// (serial-protocol.rst, "Supported by Stub Loader and ROM Loader", but for the
+// command that it does not know), and whether this ROM has it at all.
 func (r *rom) allowed(op uint8) bool {
-	if op == opSecurityInfo && r.c.model.SecurityInfo == 0 {
+	switch m := r.c.model; {
+	case op == opSecurityInfo && m.SecurityInfo == 0, op == opAddressBits && !m.ROM.AddressBits:
 		return false
-	}
-	if !r.c.cfg.Security.SecureDownload {
+	case !r.c.cfg.Security.SecureDownload:
 		return true
 	}
 	switch op {
-	case opSync, opSPIAttach, opSPISetParams, opChangeBaudrate, opFlashBegin, opFlashData, opFlashEnd, opSecurityInfo:
+	case opSync, opSPIAttach, opSPISetParams, opChangeBaudrate, opFlashBegin, opFlashData, opFlashEnd, opSecurityInfo, opAddressBits:
 		return true
 	}
 	return false
@@ -150,6 +152,7 @@ var romCommands = map[uint8]romCommand{
 	opDeflEnd:        atOnce((*rom).deflEnd),
 	opFlashMD5:       (*rom).md5,
 	opSecurityInfo:   (*rom).securityInfo,
+	opAddressBits:    atOnce((*rom).addressBits),
 }
 
 // refuse notes the reason of a failure. It returns true, which says so.

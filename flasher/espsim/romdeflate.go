@@ -29,7 +29,7 @@ func (r *rom) deflData(q *request) (int, bool, error) {
 		return 0, true, nil
 	}
 	if p.inflate == nil { // an empty block, without any BEGIN
-		return 0, r.refuse(romInvalid), nil
+		return 0, r.refuse(romInflateSetup), nil
 	}
 	piece, last := q.payload()[:q.word(0)], p.next == p.blocks
 	failure, err := r.inflatePiece(piece)

@@ -167,6 +167,16 @@ func (r *rom) setParams(q *request) bool {
 	return false
 }
 
+// addressBits takes how many bits of address the ROM sends to the flash: a byte each
+// for erasing a sector and a block, for programming and for reading
+// (esp_rom_spi_set_address_bit_len). 24 is usual; here it always is.
+func (r *rom) addressBits(q *request) bool {
+	if q.length != 8 {
+		return r.refuse(romInvalid)
+	}
+	return false
+}
+
 func (r *rom) attach(q *request) bool {
 	r.c.cpu.flash.pins = q.word(0)
 	return r.succeed()

@@ -18,14 +18,6 @@ func (t *transfer) begin(q *request) {
 	*t = transfer{size: q.word(0), blocks: q.word(1), blockSize: q.word(2), address: q.word(3)}
 }
 
-// strayBlocks is what a transfer holds before any BEGIN: what lies on the stack.
-func (k *ROM) strayBlocks() transfer {
-	if k.StrayBlocks == 0 {
-		return transfer{}
-	}
-	return transfer{blockSize: romMaxBlock, address: k.StrayBlocks, encrypted: true}
-}
-
 // expect checks a data block against its transfer, as the ROM does: a wrong
 // sequence number leaves the transfer as it was; a bad checksum loses the block,
 // since the next number is expected afterwards. More blocks than announced are
@@ -66,7 +58,7 @@ func (r *rom) memData(q *request) (int, bool, error) {
 	}
 	n := q.word(0)
 	if n > 0 && !mapped(r.plain.address) {
-		return 0, false, r.c.trap("Store/AMO access fault")
+		return 0, false, r.c.trap(r.c.model.ROM.StoreFault)
 	}
 	r.c.cpu.mem.load(r.plain.address, q.payload()[:n])
 	r.plain.advance(n)
@@ -82,10 +74,11 @@ func (r *rom) memEnd(q *request) bool {
 	return false
 }
 
-// trap is a program that touches what is not there. Some ROMs say so.
-func (c *Chip) trap(what string) error {
-	if c.model.ROM.Panics {
-		if err := c.print(fmt.Sprintf("Guru Meditation Error: Core 0 panic'ed (%s)", what)); err != nil {
+// trap is a program that touches what is not there. Some ROMs say so, in words of
+// their own.
+func (c *Chip) trap(fault string) error {
+	if fault != "" {
+		if err := c.print(fmt.Sprintf("Guru Meditation Error: Core 0 panic'ed (%s)", fault)); err != nil {
 			return err
 		}
 	}
@@ -107,7 +100,7 @@ func (c *Chip) writeRegisters(q *request) error {
 			return err
 		}
 		if !mapped(address) {
-			return c.trap("Load access fault")
+			return c.trap(c.model.ROM.LoadFault)
 		}
 		value &= mask
 		if mask != 0xFFFFFFFF {
@@ -122,7 +115,7 @@ func (c *Chip) writeRegisters(q *request) error {
 
 func (r *rom) readReg(q *request) (int, bool, error) {
 	if !mapped(q.word(0)) {
-		return 0, false, r.c.trap("Load access fault")
+		return 0, false, r.c.trap(r.c.model.ROM.LoadFault)
 	}
 	r.setValue(r.c.readRegister(q.word(0)))
 	return 0, r.succeed(), nil
@@ -165,10 +158,10 @@ func (r *rom) leave(q *request) error {
 		return r.reboot()
 	case !r.leaving:
 		return nil
+	case r.c.cfg.Security.SecureDownload, r.c.cfg.Security.SecureBoot && r.c.model.ROM.StartsNothing:
+		return r.reboot()
 	case q.op == opMemEnd && q.word(1) != 0:
 		return r.c.startProgram(q.word(1))
-	case r.c.cfg.Security.SecureDownload:
-		return r.reboot()
 	}
 	if err := r.c.print(r.c.model.Log.LeftLoader); err != nil {
 		return err

@@ -269,7 +269,7 @@ func (s *stub) memData(q *request) (uint32, uint32, []byte, error) {
 		return stubTooMuchData, 0, nil, nil
 	}
 	if !mapped(s.mem.address) && len(q.payload()) > 0 {
-		return 0, 0, nil, s.c.trap("Store/AMO access fault")
+		return 0, 0, nil, s.c.trap(s.c.model.ROM.StoreFault)
 	}
 	s.c.cpu.mem.load(s.mem.address, q.payload())
 	s.mem.address += q.word(0)
@@ -306,7 +306,7 @@ func (s *stub) readReg(q *request) (uint32, uint32, []byte, error) {
 		return stubBadLength, 0, nil, nil
 	}
 	if !mapped(q.word(0)) {
-		return 0, 0, nil, s.c.trap("Load access fault")
+		return 0, 0, nil, s.c.trap(s.c.model.ROM.LoadFault)
 	}
 	return stubOK, s.c.readRegister(q.word(0)), nil, nil
 }

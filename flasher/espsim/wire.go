@@ -34,6 +34,7 @@ const (
 	opDeflEnd        = 0x12
 	opFlashMD5       = 0x13
 	opSecurityInfo   = 0x14
+	opAddressBits    = 0x15 // not documented
 	opEraseFlash     = 0xD0
 	opEraseRegion    = 0xD1
 	opReadFlash      = 0xD2
