@@ -29,10 +29,10 @@ export GOFLAGS := $(strip $(GOFLAGS) $(if $(TAGS),-tags=$(TAGS)))
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
-run: build ## run a station of simulated units on http://127.0.0.1:9470/ (SLOTS=8)
+run: build ## run a station of simulated units on http://127.0.0.1:9470/ (SLOTS=8; FAULTS=0.1 of them faulty)
 	@[ -e firmware-images/demo ] || bin/flashd image demo
 	@echo "The status board is on http://127.0.0.1:9470/. Ctrl-C stops the station."
-	@exec bin/flashd serve --simulate $(SLOTS) --state-dir state
+	@exec bin/flashd serve --simulate $(SLOTS) $(if $(FAULTS),--simulate-faults $(FAULTS)) --state-dir state
 
 test: setup $(STUBS) ## run all tests
 	@.ci/setup prometheus

@@ -25,6 +25,8 @@ func serveCommand() *cli.Command {
 			&cli.StringFlag{Name: "listen", Value: config.Default().Listen, Usage: "`ADDR` of the board and the metrics"},
 			&cli.IntFlag{Name: "simulate", Usage: "run with `N` slots of simulated units instead of USB"},
 			&cli.BoolFlag{Name: "instant", Usage: "with --simulate: chips and operator take no time"},
+			&cli.Float64Flag{Name: "simulate-faults", Usage: "with --simulate: `SHARE` of the units that have something wrong with them, such as 0.1"},
+			&cli.Uint64Flag{Name: "simulate-seed", Value: 1, Usage: "with --simulate-faults: another `N` has other units be those"},
 			&cli.IntFlag{Name: "units", Usage: "stop after `N` finished units and sum up"},
 			&cli.DurationFlag{Name: "grace", Value: 20 * time.Second, Usage: "what units under way get to finish when flashd is stopped"},
 			logFormatFlag(),

@@ -27,13 +27,15 @@ func diffFlag() *cli.StringFlag {
 // settings are the configuration with what the command line says over it.
 type settings struct {
 	*config.Config
-	configFile string // that the configuration is from; "": the defaults
-	port       string // flash: of the unit
-	token      string // flash: file of the bearer token
-	unverified string // flash: who wants a unit in secure download mode written, and why
-	simulate   int    // serve: slots of simulated units
-	instant    bool   // serve: simulated units take no time
-	units      int    // serve: how many to finish
+	configFile string  // that the configuration is from; "": the defaults
+	port       string  // flash: of the unit
+	token      string  // flash: file of the bearer token
+	unverified string  // flash: who wants a unit in secure download mode written, and why
+	simulate   int     // serve: slots of simulated units
+	instant    bool    // serve: simulated units take no time
+	faults     float64 // serve: share of the simulated units that have one
+	seed       uint64  // serve: of which those are
+	units      int     // serve: how many to finish
 	grace      time.Duration
 }
 
@@ -53,6 +55,7 @@ func serveSettings(c *cli.Context) (settings, error) {
 		return s, err
 	}
 	s.simulate, s.instant = c.Int("simulate"), c.Bool("instant")
+	s.faults, s.seed = c.Float64("simulate-faults"), c.Uint64("simulate-seed")
 	s.units, s.grace = c.Int("units"), c.Duration("grace")
 	switch {
 	case s.grace < 0:
@@ -65,6 +68,10 @@ func serveSettings(c *cli.Context) (settings, error) {
 		err = usagef("--units %d: want how many units to finish", s.units)
 	case s.instant && s.simulate == 0:
 		err = usagef("--instant goes with --simulate")
+	case c.IsSet("simulate-faults") && s.simulate == 0, c.IsSet("simulate-seed") && s.faults == 0:
+		err = usagef("--simulate-faults goes with --simulate, and --simulate-seed with --simulate-faults")
+	case s.faults < 0 || s.faults > 1:
+		err = usagef("--simulate-faults %v: want the share of units that have a fault, from 0 to 1", s.faults)
 	case s.simulate == 0 && s.configFile == "":
 		err = withHint(exitUsage, errors.New("which units to work on, and where their credentials come from, is not said"),
 			"Name a configuration with --config flashd.yaml, or try simulated units: flashd serve --simulate 8.")

@@ -75,7 +75,12 @@ func (s settings) simulatedFixture(r *firmware.Release) (supply, error) {
 	if s.units > 0 {
 		keep = 0 // all: somebody will want to look at them
 	}
+	seed := s.seed
+	if s.faults == 0 {
+		seed = 0 // other units each time
+	}
 	rig, err := simrig.New(simrig.Config{
+		Troubled: s.faults, Seed: seed,
 		Slots: s.simulate, Dir: s.simulatedDir(), Model: model, Wiring: wiring,
 		Flash: r.FlashSize, Timing: timing, Units: s.units, Hands: hands, Keep: keep,
 	})

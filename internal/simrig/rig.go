@@ -25,6 +25,9 @@ type Config struct {
 	Units  int            // put in no more than it takes to finish that many; 0: no end
 	Hands  time.Duration  // how long the operator takes for a movement
 	Keep   int            // units whose flash is kept after they leave; 0: all
+
+	Troubled float64 // share of the units that have something wrong with them, 0 to 1
+	Seed     uint64  // of which those are, and of the first unit's MAC; 0: any MAC
 }
 
 // Rig is the fixture.
@@ -34,8 +37,9 @@ type Rig struct {
 
 	mu      sync.Mutex
 	shelf   *shelf
-	units   map[string]*unit // by path
-	address int              // of the last enumeration
+	units   map[string]*unit     // by path
+	met     map[flasher.MAC]bool // units in trouble that were put in before
+	address int                  // of the last enumeration
 }
 
 // unit is a simulated gateway in a slot.
@@ -47,11 +51,11 @@ type unit struct {
 
 // New makes the fixture. Units of an earlier run are in their slots again.
 func New(cfg Config) (*Rig, error) {
-	shelf, err := openShelf(cfg.Dir)
+	shelf, err := openShelf(cfg.Dir, cfg.firstMAC())
 	if err != nil {
 		return nil, fmt.Errorf("simulated fixture: %w", err)
 	}
-	return &Rig{cfg: cfg, events: make(chan hotplug.Event, cfg.Slots), shelf: shelf, units: map[string]*unit{}}, nil
+	return &Rig{cfg: cfg, events: make(chan hotplug.Event, cfg.Slots), shelf: shelf, units: map[string]*unit{}, met: map[flasher.MAC]bool{}}, nil
 }
 
 // Slots returns the slots of the fixture.
@@ -190,7 +194,7 @@ func (r *Rig) plug(slot station.Slot, mac flasher.MAC, faults ...espsim.Fault) (
 		mac: mac,
 		chip: espsim.New(espsim.Config{
 			Model: r.cfg.Model, MAC: mac, Flash: flash, Wiring: r.cfg.Wiring,
-			Timing: r.cfg.Timing, Faults: slices.Concat(r.cfg.Faults, faults),
+			Timing: r.cfg.Timing, Faults: slices.Concat(r.faultsOf(mac), faults),
 		}),
 		port: usbDevice(r.cfg.Wiring, slot.Path, mac, r.address),
 	}

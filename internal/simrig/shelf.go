@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 
@@ -27,11 +26,12 @@ type shelfState struct {
 	Gone  []string          `json:"gone"`  // device IDs of units taken out, oldest first
 }
 
-func openShelf(dir string) (*shelf, error) {
+// openShelf opens the shelf in dir; first is where the MACs of a new one begin.
+func openShelf(dir string, first uint32) (*shelf, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	s := &shelf{dir: dir, state: shelfState{Next: rand.Uint32N(1 << 24), Slots: map[string]string{}}}
+	s := &shelf{dir: dir, state: shelfState{Next: first % (1 << 24), Slots: map[string]string{}}}
 	raw, err := os.ReadFile(s.file())
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil

@@ -1,0 +1,55 @@
+package simrig
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+
+	"hoptech.co.nz/flashd/flasher"
+	"hoptech.co.nz/flashd/flasher/espsim"
+)
+
+// trouble is what can be wrong with a unit that comes to the fixture.
+type trouble struct {
+	fault espsim.Fault
+	once  bool // putting the unit in again helps
+}
+
+// troubles are of both sorts: what fails a unit, and what is an error of the rig.
+var troubles = []trouble{
+	{fault: espsim.Fault{Kind: espsim.SilentApp}},
+	{fault: espsim.Fault{Kind: espsim.DeadSector, Address: 0x20000}},                 // in the application
+	{fault: espsim.Fault{Kind: espsim.FlashID, Value: 0xFFFFFF}},                     // no flash chip answers
+	{fault: espsim.Fault{Kind: espsim.Silence, Op: 0x08, Times: -1}, once: true},     // SYNC: a bad contact
+	{fault: espsim.Fault{Kind: espsim.DetachCommand, Op: 0x11, Nth: 20}, once: true}, // FLASH_DEFL_DATA: it slips out
+}
+
+// troubleOf returns what is wrong with a unit, nil for most: the same at every run with
+// that seed.
+func (c Config) troubleOf(mac flasher.MAC) *trouble {
+	var number [8]byte
+	copy(number[2:], mac[:])
+	chance := rand.New(rand.NewPCG(c.Seed, binary.BigEndian.Uint64(number[:]))) //nolint:gosec // to be repeated, not kept secret
+	if chance.Float64() >= c.Troubled {
+		return nil
+	}
+	return &troubles[chance.IntN(len(troubles))]
+}
+
+// firstMAC is where the units of a new fixture begin: so that they have the same
+// troubles, they are the same units.
+func (c Config) firstMAC() uint32 {
+	if c.Seed == 0 {
+		return rand.Uint32()
+	}
+	return rand.New(rand.NewPCG(c.Seed, 0)).Uint32() //nolint:gosec // as above
+}
+
+// faultsOf are all faults of the unit that is put in now.
+func (r *Rig) faultsOf(mac flasher.MAC) []espsim.Fault {
+	t := r.cfg.troubleOf(mac)
+	if t == nil || t.once && r.met[mac] {
+		return r.cfg.Faults
+	}
+	r.met[mac] = true
+	return append(r.cfg.Faults[:len(r.cfg.Faults):len(r.cfg.Faults)], t.fault)
+}

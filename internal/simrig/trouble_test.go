@@ -1,0 +1,51 @@
+package simrig
+
+import (
+	"math"
+	"testing"
+
+	"hoptech.co.nz/flashd/flasher"
+	"hoptech.co.nz/flashd/flasher/espsim"
+)
+
+// A run with the same seed meets the same units with the same troubles, as many as
+// are wanted, of all kinds.
+func TestTroubles(t *testing.T) {
+	const units = 10_000
+	cfg := Config{Troubled: 0.1, Seed: 1}
+	met := map[*trouble]int{}
+	for n := range uint32(units) {
+		mac := flasher.MAC{0x34, 0x85, 0x18, byte(n >> 16), byte(n >> 8), byte(n)}
+		was := cfg.troubleOf(mac)
+		if was != cfg.troubleOf(mac) {
+			t.Fatalf("%s has another trouble the next time", mac)
+		}
+		met[was]++
+	}
+	if share := 1 - float64(met[nil])/units; math.Abs(share-0.1) > 0.01 {
+		t.Errorf("%.3f of the units are in trouble, want 0.1", share)
+	}
+	if len(met) != len(troubles)+1 {
+		t.Errorf("%d kinds of trouble, want %d", len(met)-1, len(troubles))
+	}
+	other := Config{Troubled: 0.1, Seed: 2}
+	if cfg.firstMAC() != cfg.firstMAC() || cfg.firstMAC() == other.firstMAC() {
+		t.Error("the units do not depend on the seed alone")
+	}
+	if none := (Config{Seed: 1}); none.troubleOf(flasher.MAC{1}) != nil {
+		t.Error("trouble that nobody asked for")
+	}
+}
+
+// Putting a unit in again helps against what is a fault of the rig, and only that.
+func TestTroubleThatPasses(t *testing.T) {
+	r := &Rig{cfg: Config{Troubled: 1, Seed: 1}, met: map[flasher.MAC]bool{}}
+	for n := range byte(100) {
+		mac := flasher.MAC{0x34, 0x85, 0x18, 0, 0, n}
+		first, second := r.faultsOf(mac), r.faultsOf(mac)
+		once := first[0].Kind == espsim.Silence || first[0].Kind == espsim.DetachCommand
+		if len(first) != 1 || len(second) != 1 && !once || len(second) != 0 && once {
+			t.Errorf("faults %+v, then %+v", first, second)
+		}
+	}
+}
