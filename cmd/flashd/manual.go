@@ -36,7 +36,7 @@ the configuration; /usr/share/doc/flashd/deploy/flashd.example.yaml explains eve
 /var/lib/flashd
 the record (jobs.db), releases (firmware-images), and what units held whose rework is under way (reworks)
 .TP
-/etc/credstore/flashd.token, flashd.salt, flashd.api-token
+/etc/credstore/flashd.token, flashd.salt, flashd.api-token, flashd.tls.key
 secrets that systemd passes on to the service
 
 .SH ENVIRONMENT

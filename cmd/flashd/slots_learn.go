@@ -31,7 +31,7 @@ func slotsLearnCommand() *cli.Command {
 			"other lines and comments stay. The file is not touched before the last slot is known.",
 		Flags: []cli.Flag{
 			configFlag(), stateDirFlag(),
-			&cli.StringFlag{Name: "names", Usage: "`NAMES` of the slots, in order, such as left-1,left-2", DefaultText: "1,2,3…"},
+			&cli.StringFlag{Name: "names", Usage: "`NAMES` of the slots, in order, such as left-1,left-2", DefaultText: "1,2,3 and so on"},
 			&cli.IntFlag{Name: "count", Usage: "there are `N` slots", DefaultText: "as many as are shown"},
 			&cli.StringFlag{Name: "output", Usage: "write the slots into `FILE`; - prints them only", DefaultText: "the configuration"},
 		},
