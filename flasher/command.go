@@ -116,10 +116,13 @@ func (d *Device) exchange(ctx context.Context, op Opcode, frame []byte, timeout 
 	if err := d.catchUp(ctx, op); err != nil {
 		return reply{}, commandError(op, err)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, Timeout)
+	until := time.Now().Add(timeout)
+	ctx, cancel := context.WithDeadlineCause(ctx, until, Timeout)
 	defer cancel()
 	r, err := d.roundTrip(ctx, op, frame)
-	d.behind = d.behind || ctx.Err() != nil && owes(op)
+	if ctx.Err() != nil && owes(op) {
+		d.behind, d.owedUntil = true, until
+	}
 	return r, err
 }
 

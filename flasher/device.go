@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"time"
 )
 
 // Options say how to reach a chip. The zero value is good for a USB bridge.
@@ -49,6 +50,8 @@ type Device struct {
 	behind      bool  // a command was given up: its answer may still come
 	unanswered  bool  // a SYNC was given up: its answers may still come
 	streaming   bool  // the stub was left in the middle of a read
+
+	owedUntil time.Time // when the command that was given up would have been out of time
 }
 
 // initialBaud is the rate at which ROM loaders find the host's rate by

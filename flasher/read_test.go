@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"hoptech.co.nz/flashd/flasher"
 	"hoptech.co.nz/flashd/flasher/espsim"
@@ -73,6 +74,25 @@ func TestCommandsThatAreGivenUp(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// A loader that works on what was given up for longer than a SYNC gets is waited for.
+func TestLongCommandThatIsGivenUp(t *testing.T) {
+	data := codeLike(8192)
+	for _, noStub := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			d := readable(t, data, noStub, espsim.Fault{Kind: espsim.Stall, Op: uint8(flasher.SPIFlashMD5), For: 6 * time.Second})
+			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Millisecond, context.Canceled)
+			_, err := d.FlashMD5(ctx, 0, 1<<20)
+			cancel()
+			if !errors.Is(err, context.Canceled) {
+				t.Fatalf("got %v, want %v", err, context.Canceled)
+			}
+			if err := d.Verify(t.Context(), pack(t, "data", 0, data)); err != nil {
+				t.Errorf("ROM %v: %v", noStub, err)
+			}
+		})
 	}
 }
 
