@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -149,95 +148,6 @@ func (a *attempt) hangUp() {
 		a.log.Debug("port does not close", "err", err)
 	}
 	a.dev = nil
-}
-
-// provision runs the phases, again from the start where the policy says that
-// it may help. A unit that did not hold what it was believed to has one try more.
-func (a *attempt) provision(ctx context.Context) error {
-	for a.try = 1; ; a.try++ {
-		err := a.runPhases(ctx)
-		if errors.Is(err, flasher.IO) && a.departs(ctx) {
-			return &phaseError{phaseOf(err), flasher.Detached}
-		}
-		if err == nil || ctx.Err() != nil || a.try > a.Retries && !a.believes() || !ruleFor(err).retry {
-			return err
-		}
-		a.log.Warn("trying the unit again", "err", err)
-		a.strayed = a.strayed || isAstray(err)
-		a.hangUp()
-	}
-}
-
-func (a *attempt) runPhases(ctx context.Context) error {
-	a.ended = 0
-	a.result.Verified, a.result.Firmware, a.result.Notes, a.blind = nil, nil, nil, false
-	for i, p := range phases {
-		if !a.needs(p) {
-			a.ended += p.share
-			continue
-		}
-		if err := a.runPhase(ctx, p, a.next(phases[i+1:])); err != nil {
-			return &phaseError{p.name, err}
-		}
-		a.ended += p.share
-	}
-	if a.blind {
-		return a.unverified()
-	}
-	return nil
-}
-
-// needs reports whether the unit goes through p.
-func (a *attempt) needs(p phase) bool {
-	if a.blind {
-		return p.blind
-	}
-	return p.when == nil || p.when(a)
-}
-
-// next names the first of the phases to come that the unit goes through.
-func (a *attempt) next(rest []phase) string {
-	i := slices.IndexFunc(rest, a.needs)
-	if i < 0 {
-		return ""
-	}
-	return rest[i].name
-}
-
-func (a *attempt) runPhase(ctx context.Context, p phase, next string) error {
-	a.now = p
-	a.board.phase(a.slot.Slot, p.name, a.progress(0))
-	if p.turn {
-		giveBack, err := a.takeTurn(ctx)
-		if err != nil {
-			return err
-		}
-		defer giveBack()
-	}
-	whole := ctx
-	if p.limit > 0 {
-		limited, cancel := context.WithTimeoutCause(ctx, p.limit, fmt.Errorf("%w: %s took longer than %v", flasher.Timeout, p.name, p.limit))
-		defer cancel()
-		ctx = limited
-	}
-	start := time.Now()
-	err := p.run(a, ctx)
-	took := time.Since(start)
-	a.metrics.phaseEnded(p.name, took)
-	a.log.Debug("phase", "name", p.name, "took", took, "err", err)
-	rerr := a.keep(whole, a.recording, func() error {
-		return a.Store.EndPhase(a.record.ID, jobs.Phase{Name: p.name, Start: start, Seconds: took.Seconds(), Next: next})
-	})
-	if rerr != nil && err == nil {
-		err = &fault{kindStore, rerr}
-	}
-	return err
-}
-
-// progress returns how much of the whole attempt is done when part of the
-// running phase is.
-func (a *attempt) progress(part float64) float64 {
-	return (float64(a.ended) + part*float64(a.now.share)) / 100
 }
 
 // judge puts a failure into the words of the record.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"hoptech.co.nz/flashd/flasher"
-	"hoptech.co.nz/flashd/internal/hotplug"
 )
 
 // What the gateway firmware prints when it starts.
@@ -26,6 +25,26 @@ var (
 	errSilent = errors.New("the unit did not say its Device ID")
 	errQuiet  = errors.New("the unit has nothing more to say")
 )
+
+// reboot starts what was written. A port without a reset line leaves that to
+// whoever holds the board, and the boot check with it.
+func (a *attempt) reboot(ctx context.Context) error {
+	if a.mayLeave() {
+		a.bound.Store(nil)
+	}
+	err := a.dev.Reboot(ctx)
+	if !a.dev.HasResetLine() {
+		a.result.BootCheckOff = true
+		a.log.Warn("the port has no reset line: the boot check is left out")
+		if errors.Is(err, flasher.Unsupported) {
+			return nil
+		}
+	}
+	if errors.Is(err, flasher.Detached) {
+		return nil // a USB device of its own goes away with its chip; check waits for it
+	}
+	return err
+}
 
 // check listens to the unit start: it has to say its own Device ID, and must
 // not say that it finds no configuration.
@@ -56,46 +75,6 @@ func (a *attempt) check(ctx context.Context) error {
 		a.result.BootChecked = true
 	}
 	return err
-}
-
-// isBack waits for a unit that left the USB, and reports whether it came back
-// and not, as far as can be told, another one.
-func (a *attempt) isBack(ctx context.Context) bool {
-	own := a.port
-	if a.comeBack(ctx) != nil {
-		return false
-	}
-	mac, known := serialMAC(a.port)
-	if known && mac != a.dev.MAC() || isBridge(a.port) {
-		a.port = own // the other one is begun next
-		return false
-	}
-	return true
-}
-
-// isBridge reports whether d is a bridge: no chip's own USB unit turns into one.
-func isBridge(d hotplug.Device) bool { return d.VID != hotplug.Espressif && hotplug.Known(d.ID()) }
-
-// isOther reports whether the unit that came back is, as far as USB tells,
-// another one than that which was at own. A bridge stays in its place unless it
-// is pulled out; a reset may have it enumerate anew.
-func (a *attempt) isOther(own hotplug.Device) bool {
-	if isBridge(own) || isBridge(a.port) {
-		return a.port.ID() != own.ID() || a.port.Address != own.Address && !a.revived
-	}
-	was, knew := serialMAC(own)
-	is, knows := serialMAC(a.port)
-	return knew && knows && was != is
-}
-
-// serialMAC returns the MAC of the unit at d where USB knows it: it is the
-// serial number of a chip's USB-Serial/JTAG.
-func serialMAC(d hotplug.Device) (_ flasher.MAC, known bool) {
-	if flasher.WiringOf(d.VID, d.PID) != flasher.USBSerialJTAG {
-		return flasher.MAC{}, false
-	}
-	mac, err := flasher.ParseMAC(d.Serial)
-	return mac, err == nil
 }
 
 // reopen listens on the port that the unit came back with after its reset. It

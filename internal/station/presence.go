@@ -3,7 +3,6 @@ package station
 import (
 	"context"
 	"sync"
-	"time"
 
 	"hoptech.co.nz/flashd/internal/hotplug"
 )
@@ -57,18 +56,4 @@ func present(d *hotplug.Device) bool { return d != nil }
 // for another, or enumerated anew.
 func other(than hotplug.Device) func(*hotplug.Device) bool {
 	return func(d *hotplug.Device) bool { return d == nil || *d != than }
-}
-
-// lateWord is how long the kernel may take to tell of a unit that was taken out
-// in the middle of a request to its bridge: it waits for the answer first, 5 s
-// on a cp210x.
-const lateWord = 6 * time.Second
-
-// departs reports whether the unit, whose port has failed, turns out to have
-// been taken out.
-func (a *attempt) departs(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, lateWord)
-	defer cancel()
-	_, err := a.slot.presence.until(ctx, other(a.port))
-	return err == nil
 }
