@@ -71,6 +71,7 @@ func (l *learner) run(ctx context.Context, events <-chan hotplug.Event, lines <-
 			case e.Kind == hotplug.Detach:
 				delete(l.there, e.Device.Path)
 				l.left[e.Device.Path] = time.Now()
+			case e.Kind == hotplug.Unusable: // the log says so
 			case l.arrives(e.Device) && settled == nil:
 				settled = time.After(together)
 			}

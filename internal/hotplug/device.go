@@ -22,31 +22,35 @@ type Device struct {
 // ID returns the device's USB ID.
 func (d Device) ID() ID { return ID{d.VID, d.PID} }
 
-// An EventKind is Attach or Detach.
+// An EventKind is Attach, Detach or Unusable.
 type EventKind uint8
 
 // The kinds of event.
 const (
-	Attach EventKind = iota + 1 // a board is there and its tty can be opened
-	Detach                      // it is gone, or another is in its place
+	Attach   EventKind = iota + 1 // a board is there and its tty can be opened
+	Detach                        // it is gone, or another is in its place
+	Unusable                      // something has been there for a while, of which no use can be made: see Event.Why
 )
 
-// String returns "attach" or "detach".
+// String returns "attach", "detach" or "unusable".
 func (k EventKind) String() string {
 	switch k {
 	case Attach:
 		return "attach"
 	case Detach:
 		return "detach"
+	case Unusable:
+		return "unusable"
 	default:
 		return fmt.Sprintf("EventKind(%d)", uint8(k))
 	}
 }
 
-// An Event is a board that came or went.
+// An Event is a board that came or went, or cannot be used.
 type Event struct {
 	Kind   EventKind
 	Device Device
+	Why    error // of Unusable
 }
 
 // A Lister says what is plugged in now, in any order.

@@ -28,6 +28,9 @@ type Options struct {
 	// asks the kernel whether this process may read and write the node, and
 	// does not open it: an open moves DTR and RTS, and so may reset the chip.
 	Usable func(tty string) error
+	// Refuse returns why what is listed is no board, or nil if it is one. By
+	// default everything is.
+	Refuse func(Device) error
 	// Trouble is told why no board at all can be used, and nil when one may be
 	// again: listings fail, or this process may open none of those that are
 	// there. Default: nobody is.
@@ -44,6 +47,9 @@ func (o Options) withDefaults() Options {
 	o.Log = cmp.Or(o.Log, slog.Default())
 	if o.Usable == nil {
 		o.Usable = mayOpen
+	}
+	if o.Refuse == nil {
+		o.Refuse = func(Device) error { return nil }
 	}
 	if o.Trouble == nil {
 		o.Trouble = func(error) {}
@@ -62,6 +68,8 @@ func mayOpen(tty string) error {
 // boards that came and went since the listing before. A board that gives way
 // to another one at the same path, or that enumerates again, is a Detach
 // followed by an Attach. Nobody is reported gone because a listing failed.
+// What has been there for 2 s and still cannot be used is reported by each
+// listing, until it can or is gone.
 //
 // The channel is closed when ctx is done. Events wait for their receiver, and
 // no listing is made meanwhile.
@@ -165,18 +173,29 @@ func (w *watcher) look(ctx context.Context) {
 		return
 	}
 	w.failing = false
+	before := w.pending
 	usable := w.sift(devices)
 	w.tell(w.forbidden(usable))
 	for _, path := range sortedPaths(w.present) {
 		if old := w.present[path]; usable[path] != old {
 			delete(w.present, path)
-			w.send(ctx, Event{Detach, old})
+			w.send(ctx, Event{Kind: Detach, Device: old})
+		}
+	}
+	for _, path := range sortedPaths(before) {
+		if old := before[path]; old.told && w.pending[path] != old {
+			w.send(ctx, Event{Kind: Detach, Device: old.device})
 		}
 	}
 	for _, path := range sortedPaths(usable) {
 		if _, known := w.present[path]; !known {
 			w.present[path] = usable[path]
-			w.send(ctx, Event{Attach, usable[path]})
+			w.send(ctx, Event{Kind: Attach, Device: usable[path]})
+		}
+	}
+	for _, path := range sortedPaths(w.pending) {
+		if p := w.pending[path]; p.told {
+			w.send(ctx, Event{Kind: Unusable, Device: p.device, Why: p.why})
 		}
 	}
 }
@@ -199,15 +218,18 @@ func (w *watcher) sift(devices []Device) map[string]Device {
 		pending[d.Path] = p
 		if !p.told && time.Since(p.since) >= longWait {
 			p.told = true
-			w.opts.Log.Warn("a board is plugged in but its port cannot be used", "path", d.Path, "id", d.ID().String(), "tty", d.TTY, "reason", why.Error())
+			w.opts.Log.Warn("what is plugged in cannot be used", "path", d.Path, "id", d.ID().String(), "tty", d.TTY, "reason", why.Error())
 		}
 	}
 	w.pending = pending
 	return usable
 }
 
-// unusable returns why d's tty cannot be opened yet, or nil.
+// unusable returns why no use can be made of d yet, or nil.
 func (w *watcher) unusable(d Device) error {
+	if err := w.opts.Refuse(d); err != nil {
+		return err
+	}
 	if d.TTY == "" {
 		return errNoTTY
 	}
@@ -245,6 +267,6 @@ func (w *watcher) send(ctx context.Context, e Event) {
 	}
 }
 
-func sortedPaths(devices map[string]Device) []string {
-	return slices.SortedFunc(maps.Keys(devices), ComparePaths)
+func sortedPaths[V any](byPath map[string]V) []string {
+	return slices.SortedFunc(maps.Keys(byPath), ComparePaths)
 }

@@ -322,7 +322,8 @@ func TestAttachWaitsForTheTTY(t *testing.T) {
 	})
 }
 
-func TestUnusableBoardIsToldOnce(t *testing.T) {
+// What stays unusable is logged once, and reported for as long as it is there.
+func TestUnusableBoardIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := watch(t)
 		b.plug("1-1")
@@ -330,13 +331,25 @@ func TestUnusableBoardIsToldOnce(t *testing.T) {
 		b.uevent()
 		before := b.listed()
 		b.pass(time.Minute)
-		b.want()
-		if n := strings.Count(b.log.String(), "port cannot be used"); n != 1 {
+		if n := strings.Count(b.log.String(), "cannot be used"); n != 1 {
 			t.Errorf("told %d times: %s", n, &b.log)
 		}
 		if n := b.listed() - before; n > 20 {
 			t.Errorf("%d listings in a minute", n)
 		}
+		b.got = slices.Compact(b.got) // by each listing
+		b.want("unusable 1-1#1")
+		b.unplug("1-1")
+		b.uevent()
+		b.pass(time.Second)
+		b.want("detach 1-1#1")
+		b.plug("1-1")
+		b.setTTY("1-1", "")
+		b.pass(10 * time.Second)
+		b.got = slices.Compact(b.got)
+		b.setTTY("1-1", "/dev/ttyACM0")
+		b.pass(10 * time.Second)
+		b.want("unusable 1-1#2", "detach 1-1#2", "attach 1-1#2")
 	})
 }
 

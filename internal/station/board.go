@@ -15,12 +15,13 @@ type board struct {
 	mu       sync.Mutex
 	now      View // Slots, Held and the header; Totals come from tally
 	tally    tally
+	unusable map[string]bool // by path: what is there cannot be used, and the slot shows that
 	watchers map[chan struct{}]bool
 	metrics  *metrics
 }
 
 func newBoard(header View, slots []Slot, m *metrics) *board {
-	b := &board{now: header, watchers: map[chan struct{}]bool{}, metrics: m}
+	b := &board{now: header, unusable: map[string]bool{}, watchers: map[chan struct{}]bool{}, metrics: m}
 	b.tally.since = header.Started
 	m.setFixture(slots)
 	for _, s := range slots {
@@ -144,6 +145,29 @@ func (b *board) left(s Slot) {
 		*v = SlotView{
 			Name: v.Name, Path: v.Path, State: Empty, Since: time.Now(),
 			LastUnit: v.Unit, LastWord: v.State,
+		}
+	})
+}
+
+// useless shows why no use can be made of what is in a slot. Where an attempt
+// has something to show, that stays.
+func (b *board) useless(s Slot, why error) {
+	const advice = "Take it out and put it in again; if that does not help, call the engineer: flashd ports tells more."
+	b.slot(s, func(v *SlotView) {
+		if v.State == Empty {
+			b.unusable[s.Path] = true
+			v.State, v.Since = Errored, time.Now()
+			v.Message, v.Advice = sentence("what is in the slot cannot be used: "+why.Error()), advice
+		}
+	})
+}
+
+// cleared shows that what could not be used is gone, or can be.
+func (b *board) cleared(s Slot) {
+	b.slot(s, func(v *SlotView) {
+		if b.unusable[s.Path] {
+			delete(b.unusable, s.Path)
+			v.State, v.Since, v.Message, v.Advice = Empty, time.Now(), "", ""
 		}
 	})
 }

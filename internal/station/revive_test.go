@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"hoptech.co.nz/flashd/flasher"
@@ -178,6 +179,37 @@ func TestBoardThatIsInNoSlot(t *testing.T) {
 		}
 		if strings.Contains(b.log.String(), "WARN") || strings.Contains(b.log.String(), "ERROR") {
 			t.Errorf("it is more than a note:\n%s", b.log)
+		}
+	})
+}
+
+// What no use can be made of is shown in its slot until it is gone or can be used,
+// and is no attempt.
+func TestSlotHoldsWhatCannotBeUsed(t *testing.T) {
+	onBench(t, nil, func(b *bench) {
+		useless := hotplug.Event{Kind: hotplug.Unusable, Device: hotplug.Device{Path: left}, Why: errors.New("no driver has made a tty for it")}
+		empty := func(s station.SlotView) bool { return s.State == station.Empty && s.Message == "" }
+		shown := func(s station.SlotView) bool {
+			return s.State == station.Errored && s.Message == "What is in the slot cannot be used: no driver has made a tty for it." && s.Advice != ""
+		}
+		b.events <- useless
+		b.events <- useless
+		b.await(left, "what cannot be used", shown)
+		b.events <- hotplug.Event{Kind: hotplug.Detach, Device: useless.Device}
+		b.await(left, "empty", empty)
+		b.events <- useless
+		b.await(left, "what cannot be used", shown)
+		b.insert(left, newUnit(1))
+		b.awaitPass(left, unitOf(1))
+		b.events <- useless
+		synctest.Wait()
+		if s := b.slot(left); s.State != station.Passed {
+			t.Errorf("the slot that has passed a unit shows %+v", s)
+		}
+		for a, err := range b.store.Attempts(jobs.Filter{}) {
+			if err != nil || a.Unit != unitOf(1) {
+				t.Errorf("there is an attempt: %+v, %v", a, err)
+			}
 		}
 	})
 }

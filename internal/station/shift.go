@@ -70,7 +70,7 @@ func (sh *shift) follow(event hotplug.Event) {
 		sh.busy.Add(1)
 		sh.loops.Go(func() { slot.loop(sh.accept, sh.work, sh.busy.Done) })
 	}
-	slot.presence.set(event)
+	slot.notice(event)
 }
 
 // windDown waits until no unit is under way. After Grace it calls enough, and when

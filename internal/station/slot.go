@@ -1,6 +1,10 @@
 package station
 
-import "context"
+import (
+	"context"
+
+	"hoptech.co.nz/flashd/internal/hotplug"
+)
 
 // slot is one nest of the fixture.
 type slot struct {
@@ -56,6 +60,16 @@ func (sl *slot) workOn(accept, work context.Context) *attempt {
 			return a
 		}
 	}
+}
+
+// notice takes in what happens in the slot.
+func (sl *slot) notice(event hotplug.Event) {
+	if event.Kind == hotplug.Unusable {
+		sl.station.board.useless(sl.Slot, event.Why)
+		return
+	}
+	sl.station.board.cleared(sl.Slot)
+	sl.presence.set(event)
 }
 
 // linger shows how the attempt ended until the unit is gone, or may be begun

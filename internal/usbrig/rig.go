@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 
 	"hoptech.co.nz/flashd/flasher"
 	"hoptech.co.nz/flashd/internal/hotplug"
@@ -30,7 +32,31 @@ type Rig struct {
 
 // New makes the fixture known. Run looks after it.
 func New(cfg Config) *Rig {
-	return &Rig{cfg: cfg, sysfs: &hotplug.Sysfs{Accept: cfg.Accept}, events: make(chan hotplug.Event)}
+	if cfg.Accept == nil {
+		cfg.Accept = hotplug.Known
+	}
+	anything := func(hotplug.ID) bool { return true }
+	return &Rig{cfg: cfg, sysfs: &hotplug.Sysfs{Accept: anything}, events: make(chan hotplug.Event)}
+}
+
+// candidates lists units, and whatever else is in a slot.
+type candidates struct{ *Rig }
+
+// List implements hotplug.Lister.
+func (c candidates) List(ctx context.Context) ([]hotplug.Device, error) {
+	devices, err := c.sysfs.List(ctx)
+	return slices.DeleteFunc(devices, func(d hotplug.Device) bool {
+		isSlot := func(s station.Slot) bool { return s.Path == d.Path }
+		return !c.cfg.Accept(d.ID()) && !slices.ContainsFunc(c.cfg.Slots, isSlot)
+	}), err
+}
+
+// refuse says why what is in a slot is no unit.
+func (r *Rig) refuse(d hotplug.Device) error {
+	if r.cfg.Accept(d.ID()) {
+		return nil
+	}
+	return fmt.Errorf("%s is not known as a board; if it is one, add %[1]s to usb.accept in flashd.yaml", strings.ToLower(d.ID().String()))
 }
 
 // Slots returns the slots of the fixture.
@@ -81,7 +107,8 @@ func (r *Rig) Run(ctx context.Context, st *station.Station) error {
 	if err != nil {
 		r.cfg.Log.Warn("units are noticed some seconds late", "err", err)
 	}
-	for event := range hotplug.Watch(ctx, r.sysfs, wake, hotplug.Options{Trouble: st.Unwatched, Log: r.cfg.Log}) {
+	options := hotplug.Options{Refuse: r.refuse, Trouble: st.Unwatched, Log: r.cfg.Log}
+	for event := range hotplug.Watch(ctx, candidates{r}, wake, options) {
 		select {
 		case r.events <- event:
 		case <-ctx.Done():

@@ -72,3 +72,21 @@ func TestHungPortIsReset(t *testing.T) {
 		})
 	}
 }
+
+// A bridge that hangs when it is put in gets no tty. Its slot says so, until it
+// is put in again and works.
+func TestBoardWithoutATTY(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 1, nil)
+	unit := newUnit(t, 65, usbip.CH340)
+	f.plug(unit, 0)
+	unit.Hang()
+	s := f.await(0, "what cannot be used", func(s station.SlotView) bool { return s.State == station.Errored })
+	if want := "What is in the slot cannot be used: no driver has made a tty for it."; s.Message != want || s.Attempt != 0 {
+		t.Errorf("slot: %+v, want %q and no attempt", s, want)
+	}
+	unit.Unplug()
+	f.await(0, "empty", func(s station.SlotView) bool { return s.State == station.Empty })
+	f.plug(unit, 0)
+	f.awaitPass(0, unitOf(65))
+}
