@@ -10,10 +10,8 @@ import (
 	"time"
 
 	"hoptech.co.nz/flashd/flasher"
-	"hoptech.co.nz/flashd/internal/firmware"
 	"hoptech.co.nz/flashd/internal/hotplug"
 	"hoptech.co.nz/flashd/jobs"
-	"hoptech.co.nz/flashd/nvsgen"
 )
 
 // attempt is one insertion of one unit.
@@ -26,24 +24,16 @@ type attempt struct {
 	record jobs.Attempt
 	log    *slog.Logger
 
-	dev      *flasher.Device
-	bound    atomic.Pointer[hotplug.Device] // what must stay in the slot; nil: it may leave and come back
-	decision jobs.Decision
-	blind    bool                   // the unit tells nothing: see unverified.go
-	errand   *errand                // fetches the unit's credentials
-	asked    bool                   // they are wanted
-	table    flasher.PartitionTable // of a unit whose firmware stays
-	watched  []watched              // what of that has to stay; nil: not looked at yet
-	updated  bool                   // its firmware has updated itself
-	firmware jobs.Firmware          // it has, unless it has updated itself
-	strayed  bool                   // a write to its NVS did not arrive
-	before   heldBytes              // what was in its NVS before the first write to it
-	mustOpen bool                   // its NVS, since nothing else tells whether that is encrypted
-	kept     []byte                 // what was in it before an attempt that was cut off
-	held     *firmware.Held         // what of these can be kept; nil: nothing
-	own      []*flasher.Packed      // what only this unit gets, packed
-	pages    []nvsgen.PageWrite     // of what it held, those that change
-	helpers  sync.WaitGroup
+	dev       *flasher.Device
+	bound     atomic.Pointer[hotplug.Device] // what must stay in the slot; nil: it may leave and come back
+	decision  jobs.Decision
+	blind     bool              // the unit tells nothing: see unverified.go
+	errand    *errand           // fetches the unit's credentials
+	asked     bool              // they are wanted
+	own       []*flasher.Packed // what only this unit gets, packed
+	untouched untouched         // the firmware that a rework leaves
+	nvs       heldNVS           // of a unit that keeps some of it
+	helpers   sync.WaitGroup
 
 	result  jobs.Result
 	revived bool    // the port has been reset; once has to do
@@ -148,26 +138,6 @@ func (a *attempt) hangUp() {
 		a.log.Debug("port does not close", "err", err)
 	}
 	a.dev = nil
-}
-
-// judge puts a failure into the words of the record.
-func (a *attempt) judge(ctx context.Context, err error) (jobs.Outcome, *jobs.Failure) {
-	if err == nil {
-		return jobs.Pass, nil
-	}
-	if errors.Is(context.Cause(ctx), errStopped) || errors.Is(err, errStopped) {
-		return jobs.Aborted, &jobs.Failure{
-			Phase: phaseOf(err), Kind: kindStopped, Blame: jobs.BlameRig,
-			Text: "flashd was stopped before the unit was done.", Hint: "Leave the unit in its slot; it is begun again when flashd starts.",
-		}
-	}
-	if errors.Is(context.Cause(ctx), flasher.Detached) {
-		err = &phaseError{phaseOf(err), flasher.Detached}
-	}
-	rule := ruleFor(err)
-	return rule.outcome, &jobs.Failure{
-		Phase: phaseOf(err), Kind: kindOf(err), Blame: rule.blame, Text: rule.text(err), Hint: rule.hint,
-	}
 }
 
 // close makes the outcome durable and shows it.

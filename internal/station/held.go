@@ -11,6 +11,15 @@ import (
 	"hoptech.co.nz/flashd/nvsgen"
 )
 
+// heldNVS is what a unit keeps of its NVS partition in a rework.
+type heldNVS struct {
+	before   heldBytes          // what was in it before the first write
+	rescued  []byte             // what was in it before an attempt of the same rework that was cut off
+	mustOpen bool               // since nothing else tells whether it is encrypted
+	held     *firmware.Held     // what of these can be kept; nil: nothing
+	pages    []nvsgen.PageWrite // what changes of it
+}
+
 // heldBytes are a unit's NVS partition, and its keys partition where it has one.
 type heldBytes struct{ nvs, keys []byte }
 
@@ -23,24 +32,24 @@ func (a *attempt) readNVS(ctx context.Context) error {
 			return err
 		}
 	}
-	if a.before.nvs == nil {
+	if a.nvs.before.nvs == nil {
 		before, err := a.readHeld(ctx)
 		if err != nil {
 			return err
 		}
-		a.before = before
+		a.nvs.before = before
 	}
 	var err error
-	a.held, err = a.openHeld()
-	if err != nil && a.mustOpen {
+	a.nvs.held, err = a.openHeld()
+	if err != nil && a.nvs.mustOpen {
 		return &fault{kindOtherLayout, fmt.Errorf("release %s cannot read the unit's NVS partition (%w), and the record no longer tells whether it is encrypted", a.Release.Name, err)}
 	}
 	if err != nil {
 		a.note(fmt.Sprintf("Nothing in the unit's NVS partition could be kept, so it was made anew: %v.", err))
-	} else if damage := a.held.Damage(); damage != "" {
+	} else if damage := a.nvs.held.Damage(); damage != "" {
 		a.note("Some of the unit's NVS partition could not be read and is lost: " + damage + ".")
 	}
-	if a.held == nil || a.held.Needs(a.decision.Unit.ID, a.renewal()) {
+	if a.nvs.held == nil || a.nvs.held.Needs(a.decision.Unit.ID, a.renewal()) {
 		a.ask()
 	}
 	return nil

@@ -18,7 +18,7 @@ func (a *attempt) sameLayout(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.table = table
+	a.untouched.table = table
 	own := []firmware.Partition{a.Release.NVS}
 	if a.Release.NVSKeys != nil {
 		own = append(own, *a.Release.NVSKeys)
@@ -67,9 +67,9 @@ func (a *attempt) sameScheme(table flasher.PartitionTable) error {
 	if i < 0 {
 		return nil // such firmware knows plain NVS only
 	}
-	a.mustOpen = true
+	a.nvs.mustOpen = true
 	for passed, err := range a.Store.Attempts(jobs.Filter{Unit: a.decision.Unit.ID, Outcome: jobs.Pass, Limit: 1}) {
-		a.mustOpen = false
+		a.nvs.mustOpen = false
 		if err != nil {
 			return &fault{kindStore, err}
 		}

@@ -20,7 +20,7 @@ func (a *attempt) credentials(ctx context.Context) error {
 			return err
 		}
 	}
-	if a.held != nil {
+	if a.nvs.held != nil {
 		return a.renew(ctx)
 	}
 	return a.makeOwn(ctx)
@@ -78,7 +78,7 @@ func (a *attempt) set(own *firmware.Personal, values firmware.Values) error {
 // renew changes some keys of the NVS partition that the unit has. Its NVS keys, if
 // there are any, stay: new ones would make a power cut lose everything.
 func (a *attempt) renew(ctx context.Context) error {
-	renewed, err := a.held.Renew(a.values(), a.renewal())
+	renewed, err := a.nvs.held.Renew(a.values(), a.renewal())
 	if errors.Is(err, firmware.ErrUnfit) {
 		return &fault{kindUnfit, err}
 	}
@@ -93,7 +93,7 @@ func (a *attempt) renew(ctx context.Context) error {
 	if a.own, err = packOwn(a.Release, firmware.Personal{NVS: renewed.NVS, Keys: renewed.Keys}); err != nil {
 		return err
 	}
-	a.pages = renewed.Writes
+	a.nvs.pages = renewed.Writes
 	if err := a.keepKeys(ctx, renewed.Keys); err != nil {
 		return err
 	}

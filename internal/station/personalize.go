@@ -13,7 +13,7 @@ func (a *attempt) personalize(ctx context.Context) error {
 	if err := a.dev.ConfirmMAC(ctx); err != nil {
 		return err
 	}
-	if a.held != nil {
+	if a.nvs.held != nil {
 		return a.writeRenewed(ctx)
 	}
 	for _, p := range a.own {
@@ -26,7 +26,7 @@ func (a *attempt) personalize(ctx context.Context) error {
 
 // writeRenewed writes the pages of NVS that have changed.
 func (a *attempt) writeRenewed(ctx context.Context) error {
-	if err := a.writePages(ctx, a.pages); err != nil || a.try == 1 {
+	if err := a.writePages(ctx, a.nvs.pages); err != nil || a.try == 1 {
 		return err
 	}
 	// The write that did not arrive may have hit another page.
@@ -63,7 +63,7 @@ func (a *attempt) writePages(ctx context.Context, pages []nvsgen.PageWrite) erro
 func (a *attempt) verifyNVS(ctx context.Context) error {
 	err := a.verifyAll(ctx, a.own)
 	if err == nil {
-		a.before = heldBytes{} // what counts is what is there now
+		a.nvs.before = heldBytes{} // what counts is what is there now
 	}
 	return err
 }

@@ -64,7 +64,7 @@ func (a *attempt) provision(ctx context.Context) error {
 			return err
 		}
 		a.log.Warn("trying the unit again", "err", err)
-		a.strayed = a.strayed || isAstray(err)
+		a.untouched.strayed = a.untouched.strayed || isAstray(err)
 		a.hangUp()
 	}
 }

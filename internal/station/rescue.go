@@ -94,14 +94,14 @@ func newRescueKeeper() *keeper {
 // was cut off.
 func (a *attempt) findHeld(ctx context.Context) error {
 	return a.rescued(ctx, func() (err error) {
-		a.kept, err = a.rescue.find(a.decision.Unit.ID, a.decision.Rework.ID)
+		a.nvs.rescued, err = a.rescue.find(a.decision.Unit.ID, a.decision.Rework.ID)
 		return err
 	})
 }
 
 // keepHeld makes sure that what the unit holds outlives the writes to come.
 func (a *attempt) keepHeld(ctx context.Context) error {
-	return a.rescued(ctx, func() error { return a.rescue.keep(a.decision.Unit.ID, a.decision.Rework.ID, a.before.nvs) })
+	return a.rescued(ctx, func() error { return a.rescue.keep(a.decision.Unit.ID, a.decision.Rework.ID, a.nvs.before.nvs) })
 }
 
 // rescued uses the folder, and waits until that can be done.
@@ -115,10 +115,10 @@ func (a *attempt) rescued(ctx context.Context, use func() error) error {
 
 // openHeld opens what the unit holds now, with what it has lost meanwhile.
 func (a *attempt) openHeld() (*firmware.Held, error) {
-	if a.kept == nil {
-		return a.Release.ReadHeld(a.before.nvs, a.before.keys)
+	if a.nvs.rescued == nil {
+		return a.Release.ReadHeld(a.nvs.before.nvs, a.nvs.before.keys)
 	}
-	held, lost, err := a.Release.RecoverHeld(a.before.nvs, a.kept, a.before.keys)
+	held, lost, err := a.Release.RecoverHeld(a.nvs.before.nvs, a.nvs.rescued, a.nvs.before.keys)
 	if err == nil && lost > 0 {
 		a.note(fmt.Sprintf("%d keys are restored to NVS that it lost when the rework was cut off.", lost))
 	}

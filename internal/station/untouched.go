@@ -12,6 +12,15 @@ import (
 	"hoptech.co.nz/flashd/jobs"
 )
 
+// untouched is the firmware of a unit that a rework must not touch.
+type untouched struct {
+	table    flasher.PartitionTable
+	regions  []watched     // what has to stay; nil: not looked at yet
+	firmware jobs.Firmware // what the record calls it, unless the unit has updated itself
+	updated  bool          // it has
+	strayed  bool          // a write to NVS did not arrive
+}
+
 // watched is a part of the firmware that a rework must not touch.
 type watched struct {
 	jobs.Region
@@ -24,22 +33,22 @@ type watched struct {
 // What the firmware may have written itself, and all of it if that release is not
 // at hand, has to be as it was before the first write.
 func (a *attempt) watchFirmware(ctx context.Context) (err error) {
-	if a.watched == nil {
-		a.watched, err = a.firmwareToWatch(ctx)
+	if a.untouched.regions == nil {
+		a.untouched.regions, err = a.firmwareToWatch(ctx)
 	}
-	if a.updated {
+	if a.untouched.updated {
 		a.note("The unit has updated its firmware by itself since it passed.")
 	}
 	return err
 }
 
 func (a *attempt) firmwareToWatch(ctx context.Context) (all []watched, err error) {
-	a.updated = false
+	a.untouched.updated = false
 	regions, release, err := a.writtenFirmware()
 	if err != nil {
 		return nil, err
 	}
-	a.firmware.Proved = release != nil
+	a.untouched.firmware.Proved = release != nil
 	for _, r := range regions {
 		w := watched{Region: r}
 		partition := a.partitionOf(r)
@@ -50,12 +59,12 @@ func (a *attempt) firmwareToWatch(ctx context.Context) (all []watched, err error
 				return nil, err
 			}
 			if isOTAData(partition) && ours && sum != w.digest {
-				a.updated = true
+				a.untouched.updated = true
 				return a.updatedToWatch(ctx, regions)
 			}
 			w.digest, w.of = sum, ""
 		}
-		a.firmware.Proved = a.firmware.Proved && ours
+		a.untouched.firmware.Proved = a.untouched.firmware.Proved && ours
 		all = append(all, w)
 	}
 	return all, nil
@@ -64,7 +73,7 @@ func (a *attempt) firmwareToWatch(ctx context.Context) (all []watched, err error
 // updatedToWatch is firmwareToWatch for a unit that has updated its firmware by
 // itself: any of its applications may be the one that it runs.
 func (a *attempt) updatedToWatch(ctx context.Context, regions []jobs.Region) (all []watched, err error) {
-	for _, p := range a.table {
+	for _, p := range a.untouched.table {
 		if p.Type == flasher.AppPartition {
 			regions = slices.DeleteFunc(regions, func(r jobs.Region) bool { return r.Offset == p.Offset })
 			regions = append(regions, jobs.Region{Name: p.Label, Offset: p.Offset, Size: int(p.Size)})
@@ -90,7 +99,7 @@ func (a *attempt) writtenFirmware() ([]jobs.Region, *firmware.Release, error) {
 		if passed.Verdict == jobs.ReworkNVS {
 			continue
 		}
-		a.firmware = jobs.Firmware{Release: passed.Release, Digest: passed.ReleaseDigest}
+		a.untouched.firmware = jobs.Firmware{Release: passed.Release, Digest: passed.ReleaseDigest}
 		return slices.DeleteFunc(passed.Verified, a.isOwn), a.releaseOf(passed), nil
 	}
 	// Its attempts are no longer in the record.
@@ -98,9 +107,9 @@ func (a *attempt) writtenFirmware() ([]jobs.Region, *firmware.Release, error) {
 	for _, s := range a.plan.segments {
 		regions = append(regions, regionOf(s))
 	}
-	a.firmware = jobs.Firmware{Release: a.decision.Unit.PassedRelease}
-	if a.firmware.Release == a.Release.Name {
-		a.firmware.Digest = a.Release.Digest // which is proved, or the unit is refused
+	a.untouched.firmware = jobs.Firmware{Release: a.decision.Unit.PassedRelease}
+	if a.untouched.firmware.Release == a.Release.Name {
+		a.untouched.firmware.Digest = a.Release.Digest // which is proved, or the unit is refused
 		return regions, a.Release, nil
 	}
 	return regions, nil, nil
@@ -147,13 +156,13 @@ func (w *watched) takeFrom(r *firmware.Release) bool {
 // partitionOf returns the partition that a region is in; nil for the bootloader
 // and the partition table.
 func (a *attempt) partitionOf(r jobs.Region) *flasher.Partition {
-	i := slices.IndexFunc(a.table, func(p flasher.Partition) bool {
+	i := slices.IndexFunc(a.untouched.table, func(p flasher.Partition) bool {
 		return p.Offset <= r.Offset && uint64(r.Offset) < p.End()
 	})
 	if i < 0 {
 		return nil
 	}
-	return &a.table[i]
+	return &a.untouched.table[i]
 }
 
 func isOTAData(p *flasher.Partition) bool {
@@ -162,7 +171,7 @@ func isOTAData(p *flasher.Partition) bool {
 
 // verifyFirmware proves on the chip that the rework left the firmware alone.
 func (a *attempt) verifyFirmware(ctx context.Context) error {
-	for _, w := range a.watched {
+	for _, w := range a.untouched.regions {
 		sum, err := a.dev.FlashMD5(ctx, w.Offset, w.Size)
 		switch {
 		case err != nil:
@@ -175,12 +184,12 @@ func (a *attempt) verifyFirmware(ctx context.Context) error {
 			return &fault{kindOtherFirmware, fmt.Errorf("the unit's %s is not what it was before the rework", w.Name)}
 		}
 	}
-	if a.strayed {
+	if a.untouched.strayed {
 		a.note("A write to NVS did not arrive at the first try. The firmware was not hit; nobody looked at other partitions.")
 	}
-	a.watched = nil // it may start from now on
-	if !a.updated {
-		a.result.Firmware = &a.firmware
+	a.untouched.regions = nil // it may start from now on
+	if !a.untouched.updated {
+		a.result.Firmware = &a.untouched.firmware
 	}
 	return nil
 }
