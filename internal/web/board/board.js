@@ -86,9 +86,10 @@ function gone(heard) {
   document.body.classList.add("lost");
   put($("lost"), "No contact with the station since " + moment(heard + stationNow() - Date.now(), stationNow()) + ". What you see is old. Trying again…");
   show($("lost"), true);
+  arrange();
 }
 
-addEventListener("resize", arrange);
+addEventListener("resize", () => arrange());
 document.addEventListener("visibilitychange", refreshShift);
 setInterval(() => {
   if (lost) return;

@@ -17,6 +17,7 @@ export function drawSlots(v, open) {
   clockSkew = Date.parse(v.now) - Date.now();
   const list = $("slots");
   const paths = new Set(v.slots.map((s) => s.path));
+  const changed = []; // tiles with other texts
   for (const [path, tile] of tiles) {
     if (!paths.has(path)) {
       tile.root.remove();
@@ -26,12 +27,13 @@ export function drawSlots(v, open) {
   v.slots.forEach((slot, i) => {
     const tile = tiles.get(slot.path) ?? newTile(slot, open);
     if (list.children[i] !== tile.root) list.insertBefore(tile.root, list.children[i] ?? null);
-    drawTile(tile, slot);
+    if (drawTile(tile, slot)) changed.push(tile);
   });
   show($("none"), v.slots.length === 0);
-  arrange();
+  arrange(changed);
 }
 
+let arranged = ""; // how the tiles are now
 const gap = 0.8; // between tiles, in rem, as board.css has it
 const leastRow = 6; // what letters can still be read in, in rem
 const plainRow = 10; // what everything has room in, in rem
@@ -40,8 +42,9 @@ const tallRow = 14; // what a large shape above the word has room in, in rem
 
 // arrange has the tiles fill a screen on the wall or on a desk, above the charts,
 // or else with the charts below the screen. Where their letters were too small
-// then, and in the hand, the page is scrolled.
-export function arrange() {
+// then, and in the hand, the page is scrolled. Texts are fitted into all tiles if
+// those are another size, else into those that have changed.
+export function arrange(changed = []) {
   const list = $("slots");
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const width = list.clientWidth;
@@ -50,6 +53,12 @@ export function arrange() {
   const wide = width >= 60 * rem;
   const fitting = wide && [aboveCharts, whole].map((height) => ({ height, ...columnsFor(width, height, rem) })).find(({ row }) => row >= leastRow * rem);
   const { columns, row, height } = fitting || columnsFor(width, Math.max(wide ? aboveCharts : whole, 16 * rem), rem);
+  const now = [Boolean(fitting), width, columns, row, rem].join();
+  if (now === arranged) {
+    fit(changed);
+    return;
+  }
+  arranged = now;
   list.classList.toggle("wall", Boolean(fitting));
   list.classList.toggle("dense", Boolean(fitting) && row < plainRow * rem);
   list.classList.toggle("flat", row >= plainRow * rem && row < tallRow * rem && width / columns > 1.3 * row);
@@ -57,7 +66,7 @@ export function arrange() {
   list.style.setProperty("--row", (fitting ? row : Math.max(row, plainRow * rem)) + "px");
   list.style.setProperty("--least", fitting && row < plainRow * rem ? Math.max(0.7, leastLetter / (0.9 * rem)) : 1);
   list.style.setProperty("--height", fitting ? height + "px" : "auto");
-  tiles.forEach(fit);
+  fit([...tiles.values()]);
 }
 
 // As many columns as make the tiles largest; rather such that no row is left half empty.
@@ -74,19 +83,22 @@ function columnsFor(width, height, rem) {
 }
 
 // fit makes smaller what a tile has no room for, then leaves out why, then which
-// unit, and cuts the end of a long advice off: pressing the tile tells all.
-function fit(tile) {
-  const { root, advice } = tile;
+// unit, and cuts the end of a long advice off: pressing the tile tells all. It
+// measures all tiles before it changes any: each turn costs time.
+function fit(list) {
   const levels = ["tight", "tighter", "tightest"];
-  root.classList.remove(...levels);
-  root.style.removeProperty("--lines");
-  const over = () => root.scrollHeight - root.clientHeight;
-  for (const level of levels) {
-    if (over() <= 1) return;
-    root.classList.add(level);
+  const over = ({ root }) => root.scrollHeight - root.clientHeight;
+  for (const { root } of list) {
+    root.classList.remove(...levels);
+    root.style.removeProperty("--lines");
   }
-  const line = parseFloat(getComputedStyle(advice).lineHeight);
-  if (over() > 1) root.style.setProperty("--lines", Math.max(1, Math.floor((advice.offsetHeight - over()) / line)));
+  for (const level of levels) {
+    list = list.filter((tile) => over(tile) > 1);
+    for (const { root } of list) root.classList.add(level);
+  }
+  const cut = list.map((tile) => [tile, over(tile)]).filter(([, much]) => much > 1)
+    .map(([{ root, advice }, much]) => [root, Math.floor((advice.offsetHeight - much) / parseFloat(getComputedStyle(advice).lineHeight))]);
+  for (const [root, lines] of cut) root.style.setProperty("--lines", Math.max(1, lines));
 }
 
 function newTile(slot, open) {
@@ -102,6 +114,7 @@ function newTile(slot, open) {
   return tile;
 }
 
+// drawTile reports whether other texts are in the tile now.
 function drawTile(tile, slot) {
   const before = tile.slot;
   tile.slot = slot;
@@ -130,7 +143,7 @@ function drawTile(tile, slot) {
   put(tile.message, slot.message ?? "");
   put(tile.advice, slot.advice ?? "");
   drawTimes(tile);
-  if (before && (before.state !== slot.state || before.message !== slot.message || before.advice !== slot.advice || before.rework !== slot.rework)) fit(tile);
+  return ["state", "unit", "message", "advice", "rework", "lastUnit"].some((key) => before?.[key] !== slot[key]);
 }
 
 function last(slot) {
