@@ -14,15 +14,18 @@ import (
 // rescue is the folder that keeps, from the first write of a rework until the unit
 // passes, what its NVS partition held before. Whatever a power cut leaves of that,
 // and whatever the unit's firmware makes of it if it starts before the rework goes
-// on, nothing is lost. "" keeps none.
-type rescue string
+// on, nothing is lost. Without a name it keeps nothing.
+type rescue struct {
+	*keeper
+	dir string
+}
 
 // open opens the folder, which it makes if need be.
 func (r rescue) open() (*os.Root, error) {
-	if err := os.MkdirAll(string(r), 0o700); err != nil {
+	if err := os.MkdirAll(r.dir, 0o700); err != nil {
 		return nil, err
 	}
-	return os.OpenRoot(string(r))
+	return os.OpenRoot(r.dir)
 }
 
 // fileOf names the copy for one rework of one unit. A later rework must not bring
@@ -31,7 +34,7 @@ func fileOf(unit string, rework uint64) string { return fmt.Sprintf("%s-%d.nvs",
 
 // keep keeps a copy, unless an earlier attempt of the same rework did.
 func (r rescue) keep(unit string, rework uint64, nvs []byte) error {
-	if r == "" {
+	if r.dir == "" {
 		return nil
 	}
 	root, err := r.open()
@@ -48,7 +51,7 @@ func (r rescue) keep(unit string, rework uint64, nvs []byte) error {
 
 // find returns what was kept, or nil.
 func (r rescue) find(unit string, rework uint64) ([]byte, error) {
-	if r == "" {
+	if r.dir == "" {
 		return nil, nil
 	}
 	root, err := r.open()
@@ -65,7 +68,7 @@ func (r rescue) find(unit string, rework uint64) ([]byte, error) {
 
 // drop removes all that was kept for a unit.
 func (r rescue) drop(unit string) error {
-	if r == "" {
+	if r.dir == "" {
 		return nil
 	}
 	root, err := r.open()
@@ -106,7 +109,7 @@ func (a *attempt) keepHeld(ctx context.Context) error {
 
 // rescued uses the folder, and waits until that can be done.
 func (a *attempt) rescued(ctx context.Context, use func() error) error {
-	err := a.keep(ctx, a.rescuing, use)
+	err := a.keep(ctx, a.rescue.keeper, use)
 	if err != nil && !errors.Is(err, errStopped) {
 		return &fault{kindStore, fmt.Errorf("what the unit's NVS holds cannot be kept: %w", err)}
 	}
@@ -131,6 +134,6 @@ func (a *attempt) dropHeld() {
 		return
 	}
 	if err := a.rescue.drop(a.record.Unit); err != nil {
-		a.log.Warn("what a unit's NVS held before its rework is still there", "folder", string(a.rescue), "unit", a.record.Unit, "err", err)
+		a.log.Warn("what a unit's NVS held before its rework is still there", "folder", a.rescue.dir, "unit", a.record.Unit, "err", err)
 	}
 }

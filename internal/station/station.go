@@ -24,8 +24,6 @@ type Station struct {
 	quota     *quota       // how many more units to do
 	hold      hold         // why the line waits
 	recording *keeper      // of the record
-	escrowing *keeper      // of NVS keys
-	rescuing  *keeper      // of what units held before their rework
 	answers   answers      // of the source of credentials
 	fetching  atomic.Int32 // units whose credentials it is asked for
 	hubs      *hubs
@@ -54,14 +52,14 @@ func New(cfg Config) (*Station, error) {
 		Config:  cfg,
 		plan:    plan,
 		escrow:  escrow,
-		rescue:  rescue(cfg.Rescue),
+		rescue:  rescue{newRescueKeeper(), cfg.Rescue},
 		metrics: newMetrics(cfg.Registry),
 		quota:   newQuota(cfg.Units),
 		hubs:    newHubs(cfg.MaxPerHub),
 		hooks:   newHooks(cfg.Hook, cfg.Log),
 		hold:    hold{stopped: make(chan struct{})},
 
-		recording: newRecordKeeper(), escrowing: newKeyKeeper(), rescuing: newRescueKeeper(),
+		recording: newRecordKeeper(),
 
 		impatient: make(chan struct{}), abandon: make(chan struct{}),
 	}
