@@ -65,7 +65,7 @@ function form(title, fields, send) {
   show(tokenField, false);
   whatChangesWant().then((wanted) => {
     // A page that says it once at its top has a place for that.
-    if (wanted === "none") root.closest("details").replaceWith($("impossible") ? "" : make("p", { className: "wrong" }, impossible));
+    if (wanted === "none") root.closest("details").replaceWith($("impossible") ? "" : make("p", { className: "note" }, impossible));
     show(tokenField, wanted === "token" && !sessionStorage.getItem(tokenKey));
   });
   root.addEventListener("submit", async (event) => {
