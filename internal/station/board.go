@@ -1,7 +1,6 @@
 package station
 
 import (
-	"context"
 	"slices"
 	"sync"
 	"time"
@@ -41,20 +40,6 @@ func (b *board) add(s Slot) {
 		b.now.Slots = append(b.now.Slots, emptySlot(s))
 		slices.SortStableFunc(b.now.Slots, func(x, y SlotView) int { return hotplug.ComparePaths(x.Path, y.Path) })
 	})
-}
-
-// change alters the view and wakes its watchers.
-func (b *board) change(f func()) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	f()
-	b.count()
-	for w := range b.watchers {
-		select {
-		case w <- struct{}{}:
-		default: // it has not looked since the last change
-		}
-	}
 }
 
 func (b *board) count() {
@@ -190,42 +175,4 @@ func (b *board) view() View {
 	v.Now = time.Now()
 	v.Totals = b.tally.totals(v.Now)
 	return v
-}
-
-// watchEvery bounds how often a watcher is told: a screen shows no more.
-const watchEvery = 100 * time.Millisecond
-
-func (b *board) watch(ctx context.Context) <-chan View {
-	wake := make(chan struct{}, 1)
-	wake <- struct{}{}
-	b.mu.Lock()
-	b.watchers[wake] = true
-	b.mu.Unlock()
-	views := make(chan View)
-	go func() {
-		defer close(views)
-		defer func() {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			delete(b.watchers, wake)
-		}()
-		for {
-			select {
-			case <-wake:
-			case <-ctx.Done():
-				return
-			}
-			select {
-			case views <- b.view():
-			case <-ctx.Done():
-				return
-			}
-			select {
-			case <-time.After(watchEvery):
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return views
 }

@@ -8,7 +8,7 @@
 // of phases, and how they are run). What the phases do is in files of their own, in
 // the order of the list:
 //
-//	connect      connect.go, comeback.go, revive.go
+//	connect      connect.go, port.go, comeback.go, revive.go
 //	identify     identify.go, unverified.go
 //	ledger       ledger.go, rework.go
 //	attach       write.go, layout.go
@@ -21,5 +21,5 @@
 //	check        check.go, comeback.go
 //
 // What a failure means is in policy.go, what keeps the whole line waiting in hold.go,
-// and what people see in board.go.
+// and what people see in board.go and view.go.
 package station

@@ -104,10 +104,3 @@ func (s *Station) Run(ctx context.Context, events <-chan hotplug.Event) error {
 
 // Abandon has a station that was stopped wait no longer for its units.
 func (s *Station) Abandon() { s.abandonOnce.Do(func() { close(s.abandon) }) }
-
-// View returns what people see now.
-func (s *Station) View() View { return s.board.view() }
-
-// Watch sends a View at once and then whenever something has changed, until
-// ctx ends. A slow reader gets fewer, never older ones.
-func (s *Station) Watch(ctx context.Context) <-chan View { return s.board.watch(ctx) }
