@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"hoptech.co.nz/flashd/flasher"
 	"hoptech.co.nz/flashd/internal/firmware"
 )
 
@@ -36,13 +37,25 @@ func imageImportCommand() *cli.Command {
 			"manifest.json, or one .bin of the whole flash, as esptool merge-bin or Arduino (SKETCH.ino.merged.bin) make it.",
 		Flags: []cli.Flag{
 			configFlag(), imagesFlag(),
-			&cli.StringFlag{Name: "chip", Usage: "the `CHIP` that the images have to be for, such as esp32s3"},
+			&cli.StringFlag{Name: "chip", Usage: "the `CHIP` that the images have to be for, such as esp32s3", Action: checkChip},
 			&cli.StringFlag{Name: "flash-size", Usage: "`SIZE` to write into the bootloader's header, such as 8MB; default: as built"},
 			&cli.StringFlag{Name: "template", Usage: "`FILE` with the NVS template; default: nvs.csv beside the build, or one for the gateway firmware"},
 			&cli.BoolFlag{Name: "nvs-encrypted", Usage: "give every unit NVS keys of its own, in the partition nvs_keys, and encrypted NVS"},
 		},
 		Action: importImage,
 	}
+}
+
+// checkChip wants a chip that flashd knows.
+func checkChip(_ *cli.Context, name string) error {
+	if _, err := flasher.ChipNamed(name); err == nil {
+		return nil
+	}
+	var known []string
+	for _, chip := range flasher.Chips {
+		known = append(known, chip.Name)
+	}
+	return usagef("--chip %q: want one of %s", name, strings.Join(known, ", "))
 }
 
 func importImage(c *cli.Context) error {
@@ -166,7 +179,7 @@ func imageDemoCommand() *cli.Command {
 			"its code is that of flashd itself.",
 		Flags: []cli.Flag{
 			configFlag(), imagesFlag(),
-			&cli.StringFlag{Name: "chip", Value: "esp32s3", Usage: "the `CHIP` it is for"},
+			&cli.StringFlag{Name: "chip", Value: "esp32s3", Usage: "the `CHIP` it is for", Action: checkChip},
 			&cli.BoolFlag{Name: "nvs-encrypted", Usage: "with NVS keys of each unit's own, and encrypted NVS"},
 		},
 		Action: demoImage,

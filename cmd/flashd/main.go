@@ -16,7 +16,7 @@ func run() int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // who asks twice does not want to wait
 	app := newApp()
-	return report(app.ErrWriter, app.RunContext(ctx, interspersed(app, os.Args)))
+	return report(app.ErrWriter, helpError(app, app.RunContext(ctx, interspersed(app, os.Args))))
 }
 
 func newApp() *cli.App {

@@ -86,6 +86,18 @@ func wantedBy(c *cli.Context, name string) string {
 	}
 }
 
+// noTopic is what the library says of help on a command that there is not.
+var noTopic = regexp.MustCompile(`^No help topic for '(.*)'$`)
+
+// helpError says it as of a command that was to be run.
+func helpError(app *cli.App, err error) error {
+	if err == nil || !noTopic.MatchString(err.Error()) {
+		return err
+	}
+	name := noTopic.FindStringSubmatch(err.Error())[1]
+	return usagef("there is no command %q%s", name, meant("flashd ", name, commandNames(app.Commands)))
+}
+
 // flagsOf are the flags of the command that is run, or of flashd alone.
 func flagsOf(c *cli.Context) []cli.Flag {
 	if c.Command != nil && c.Command.Name != c.App.Name {
