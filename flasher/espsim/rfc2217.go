@@ -33,7 +33,8 @@ const (
 	optionBinary, optionSuppressGoAhead, optionComPort = 0, 3, 44
 
 	comSignature, comBaud, comData, comParity, comStop = 0, 1, 2, 3, 4
-	comControl, comLineMask, comModemMask, comPurge    = 5, 10, 11, 12
+	comControl, comModem                               = 5, 7
+	comLineMask, comModemMask, comPurge                = 10, 11, 12
 	comAnswer                                          = 100 // added to a command in its answer
 	controlFlowNone                                    = 1
 	controlDTR, controlDTROn, controlDTROff            = 7, 8, 9
@@ -182,9 +183,18 @@ func (t *telnet) option(verb, option byte) error {
 		return nil
 	}
 	t.agreed[key] = true
-	_, err := t.conn.Write([]byte{telnetIAC, answer, option})
-	return err
+	if _, err := t.conn.Write([]byte{telnetIAC, answer, option}); err != nil {
+		return err
+	}
+	if key == [2]byte{telnetDo, optionComPort} {
+		return t.modem()
+	}
+	return nil
 }
+
+// modem tells of CTS, DSR, RI and CD, which no board wires. A server does so at the
+// start and on request; without it pyserial cannot read any of them.
+func (t *telnet) modem() error { return t.answer(comModem, []byte{0}) }
 
 // subnegotiation carries out a command of the COM port and answers it.
 func (t *telnet) subnegotiation() error {
@@ -202,6 +212,8 @@ func (t *telnet) subnegotiation() error {
 			return nil
 		}
 		return t.control(value[0])
+	case comModem:
+		return t.modem()
 	case comPurge:
 		if len(value) == 1 && (value[0] == purgeReceive || value[0] == purgeBoth) {
 			t.port.purge()

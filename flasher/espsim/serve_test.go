@@ -214,7 +214,9 @@ func TestRFC2217(t *testing.T) {
 		t.Helper()
 		expect([]byte{255, 250, 44, 5, value, 255, 240}, []byte{255, 250, 44, 105, value, 255, 240})
 	}
-	expect([]byte{255, 251, 44}, []byte{255, 253, 44})
+	modem := []byte{255, 250, 44, 107, 0, 255, 240} // no CTS, DSR, RI or CD
+	expect([]byte{255, 251, 44}, append([]byte{255, 253, 44}, modem...))
+	expect([]byte{255, 250, 44, 7, 0, 255, 240}, modem)
 	expect([]byte{255, 251, 31}, []byte{255, 254, 31}) // no window size
 	expect([]byte{255, 250, 44, 1, 0, 1, 194, 0, 255, 240}, []byte{255, 250, 44, 101, 0, 1, 194, 0, 255, 240})
 	// Reset into download mode by way of both lines asserted, line by line.
