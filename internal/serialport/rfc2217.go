@@ -49,6 +49,7 @@ type rfc2217 struct {
 	socket
 	limit   time.Duration // for an answer
 	patient bool          // wait for answers to comControl
+	polite  bool          // the server has answered comControl
 
 	request sync.Mutex      // held from a request to its answer
 	answers chan answer     // from receive
@@ -95,7 +96,7 @@ func openRFC2217(ctx context.Context, u *url.URL) (*rfc2217, error) {
 func (p *rfc2217) options(u *url.URL) error {
 	for name, values := range u.Query() {
 		switch name {
-		case "ign_set_control": // for servers that do not answer comControl
+		case "ign_set_control": // for servers that do not answer comControl: saves finding out
 			p.patient = false
 		case "timeout":
 			seconds, err := strconv.ParseFloat(values[0], 64)
@@ -195,7 +196,9 @@ func (p *rfc2217) SetBaud(baud int) error {
 
 // SetLines implements flasher.Port. RFC 2217 has no request for both lines, so
 // both go in one segment, the line to assert first: both asserted at once does
-// nothing on the usual circuit, and USB-Serial/JTAG wants to pass through it.
+// nothing on the usual circuit, and USB-Serial/JTAG wants to pass through it. A
+// server that answers all else but never this is esp_rfc2217_server, which
+// carries it out without a word: it is not waited for again.
 func (p *rfc2217) SetLines(dtr, rts bool) error {
 	d, r := byte(dtrOff), byte(rtsOff)
 	if dtr {
@@ -216,9 +219,15 @@ func (p *rfc2217) SetLines(dtr, rts bool) error {
 	}
 	for _, value := range []byte{first, second} {
 		want := answer{comControl, uint32(value)}
-		if _, err := p.await(func(a answer) bool { return a == want }); err != nil {
+		_, err := p.await(func(a answer) bool { return a == want })
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && !p.polite:
+			p.patient = false
+			return nil
+		case err != nil:
 			return fmt.Errorf("set DTR and RTS: %w", err)
 		}
+		p.polite = true
 	}
 	return nil
 }

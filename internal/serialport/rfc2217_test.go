@@ -24,6 +24,7 @@ type comServer struct {
 	conn    net.Conn
 	refuse  bool // do not agree to COM-PORT-OPTION
 	mute    bool // do not answer SET-CONTROL
+	polite  int  // … after that many
 	baudOff int  // added to the rate that the client asks for
 
 	mu   sync.Mutex
@@ -112,7 +113,10 @@ func (s *comServer) command(sub []byte) {
 	s.log = append(s.log, fmt.Sprintf("%d=%d", sub[1], value))
 	s.mu.Unlock()
 	if s.mute && sub[1] == 5 {
-		return
+		if s.polite == 0 {
+			return
+		}
+		s.polite--
 	}
 	reply := []byte{iac, sb, comPort, sub[1] + 100}
 	if sub[1] == 1 {
@@ -240,15 +244,26 @@ func TestRFC2217Refused(t *testing.T) {
 	}
 }
 
+// TestRFC2217ServerThatIgnoresLines has the server of esptool, which answers
+// everything but SET-CONTROL, and one that stops answering after flow control,
+// DTR and RTS.
 func TestRFC2217ServerThatIgnoresLines(t *testing.T) {
-	s := &comServer{mute: true}
-	p := open(t, startCom(t, s)+"?timeout=0.05")
-	if err := p.SetLines(true, false); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("got %v, want os.ErrDeadlineExceeded", err)
+	for _, option := range []string{"?timeout=0.05", "?ign_set_control"} {
+		s := &comServer{mute: true}
+		p := open(t, startCom(t, s)+option)
+		for range 2 {
+			if err := p.SetLines(true, false); err != nil {
+				t.Errorf("%s: %v", option, err)
+			}
+		}
 	}
-	p = open(t, startCom(t, &comServer{mute: true})+"?ign_set_control")
+	s := &comServer{mute: true, polite: 3}
+	p := open(t, startCom(t, s)+"?timeout=0.05")
 	if err := p.SetLines(true, false); err != nil {
-		t.Errorf("with ign_set_control: %v", err)
+		t.Error(err)
+	}
+	if err := p.SetLines(false, true); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("got %v, want os.ErrDeadlineExceeded", err)
 	}
 }
 
