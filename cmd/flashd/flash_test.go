@@ -149,8 +149,8 @@ func TestFlashRefusesWhatCannotBeRight(t *testing.T) {
 		args []string
 	}{
 		{"no credentials", exitUsage, "credentials", []string{"--port", "socket://127.0.0.1:1"}},
-		{"short salt", exitFailure, "32", []string{"--port", "socket://127.0.0.1:1", "--credentials", "derive:" + short}},
-		{"salt that others can read", exitFailure, "chmod 600", []string{"--port", "socket://127.0.0.1:1", "--credentials", "derive:" + open}},
+		{"short salt", exitUsage, "32", []string{"--port", "socket://127.0.0.1:1", "--credentials", "derive:" + short}},
+		{"salt that others can read", exitUsage, "chmod 600", []string{"--port", "socket://127.0.0.1:1", "--credentials", "derive:" + open}},
 		{"unknown source", exitUsage, "derive:SALTFILE", []string{"--port", "socket://127.0.0.1:1", "--credentials", "guess"}},
 		{"demo on a real port", exitUsage, "simulated", []string{"--port", "/dev/null", "--credentials", "demo"}},
 		{"no such port", exitFailure, "flashd ports lists", []string{"--port", "/dev/ttyNONE", "--credentials", "demo"}},

@@ -61,6 +61,14 @@ func (s *settings) setCredentials(spec string) error {
 // source makes the source of credentials. Waiting is told each time that a
 // config server does not answer.
 func (s settings) source(waiting func(error)) (credentials.Source, error) {
+	source, err := s.chosenSource(waiting)
+	if err != nil {
+		return nil, misconfigured(err)
+	}
+	return source, nil
+}
+
+func (s settings) chosenSource(waiting func(error)) (credentials.Source, error) {
 	chosen := s.Credentials
 	if s.simulate > 0 {
 		chosen.Source = demo // a simulated unit never gets a real one's credentials
@@ -71,13 +79,13 @@ func (s settings) source(waiting func(error)) (credentials.Source, error) {
 	case config.FromDerive:
 		salt, err := readSecret(chosen.Derive.SaltFile, chosen.Derive.SaltEnv)
 		if err != nil {
-			return nil, misconfigured(fmt.Errorf("salt: %w", err))
+			return nil, fmt.Errorf("salt: %w", err)
 		}
 		return credentials.NewDerive(credentials.DeriveConfig{Salt: salt, Host: chosen.Derive.MQTTHost, Port: chosen.Derive.MQTTPort})
 	case config.FromCSV:
 		source, err := credentials.NewCSV(chosen.CSV.File)
 		if err != nil {
-			return nil, misconfigured(fmt.Errorf("file of credentials: %w", err))
+			return nil, fmt.Errorf("file of credentials: %w", err)
 		}
 		return source, nil
 	case demo:
@@ -94,7 +102,7 @@ func (s settings) source(waiting func(error)) (credentials.Source, error) {
 func serverSource(c config.Server, waiting func(error)) (credentials.Source, error) {
 	token, err := readSecret(c.TokenFile, c.TokenEnv)
 	if err != nil {
-		return nil, misconfigured(fmt.Errorf("token of the config server: %w", err))
+		return nil, fmt.Errorf("token of the config server: %w", err)
 	}
 	return credentials.NewServer(credentials.ServerConfig{
 		BaseURL: c.URL, Token: token, CAFile: c.CAFile, Timeout: c.Timeout,
@@ -106,6 +114,9 @@ func serverSource(c config.Server, waiting func(error)) (credentials.Source, err
 // configuration wants has to be there before flashd starts: it does not come by
 // itself.
 func misconfigured(err error) error {
+	if _, told := errors.AsType[*exitError](err); told {
+		return err
+	}
 	hint := ""
 	if errors.Is(err, fs.ErrNotExist) {
 		hint = "Put it there, or name another file."

@@ -99,6 +99,13 @@ func (b *browser) open(url string) {
 	b.do(chromedp.Navigate(url))
 }
 
+// goes goes back or forward, but only once the page has answered: there may be
+// nobody left to do that afterwards.
+func (b *browser) goes(where string) {
+	b.Helper()
+	eval[bool](b, fmt.Sprintf("setTimeout(() => history.%s(), 20), true", where))
+}
+
 // patience is how long a page may take on a machine that has other work to do.
 const patience = 45 * time.Second
 
