@@ -38,6 +38,10 @@ const (
 	// option of the URL changes it. Three seconds are pyserial's default.
 	answerLimit = 3 * time.Second
 
+	// linesLimit is how long it may take for DTR and RTS at most: package flasher
+	// takes a port for gone whose lines are not set within two seconds.
+	linesLimit = time.Second
+
 	// unreadLimit is how many bytes wait for a reader; more are lost, as they
 	// are by a tty that nobody reads.
 	unreadLimit = 1 << 20
@@ -184,7 +188,7 @@ func (p *rfc2217) SetBaud(baud int) error {
 	if err := p.send(subnegotiation(nil, comBaud, value...)); err != nil {
 		return err
 	}
-	got, err := p.await(func(a answer) bool { return a.command == comBaud })
+	got, err := p.await(p.limit, func(a answer) bool { return a.command == comBaud })
 	if err != nil {
 		return fmt.Errorf("set the baud rate: %w", err)
 	}
@@ -219,7 +223,7 @@ func (p *rfc2217) SetLines(dtr, rts bool) error {
 	}
 	for _, value := range []byte{first, second} {
 		want := answer{comControl, uint32(value)}
-		_, err := p.await(func(a answer) bool { return a == want })
+		_, err := p.await(min(p.limit, linesLimit), func(a answer) bool { return a == want })
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded) && !p.polite:
 			p.patient = false
@@ -233,8 +237,8 @@ func (p *rfc2217) SetLines(dtr, rts bool) error {
 }
 
 // await returns the first answer that fits and drops those before it.
-func (p *rfc2217) await(fits func(answer) bool) (answer, error) {
-	timer := time.NewTimer(p.limit)
+func (p *rfc2217) await(limit time.Duration, fits func(answer) bool) (answer, error) {
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	for {
 		select {
@@ -245,7 +249,7 @@ func (p *rfc2217) await(fits func(answer) bool) (answer, error) {
 		case <-p.gone.Done():
 			return answer{}, p.ending()
 		case <-timer.C:
-			return answer{}, fmt.Errorf("%s: no answer from the server within %v: %w", p.target, p.limit, os.ErrDeadlineExceeded)
+			return answer{}, fmt.Errorf("%s: no answer from the server within %v: %w", p.target, limit, os.ErrDeadlineExceeded)
 		}
 	}
 }
