@@ -9,7 +9,7 @@ import (
 
 // arduinoApp is what Arduino calls the application of a sketch. Beside it are
 // SKETCH.ino.bootloader.bin and SKETCH.ino.partitions.bin (arduino-esp32,
-// platform.txt, recipe.objcopy and recipe.hooks.objcopy).
+// platform.txt: recipe.hooks.prebuild.4, recipe.objcopy.partitions.bin).
 const arduinoApp = ".ino.bin"
 
 // sketches are the sketches whose applications are in the folder.
