@@ -40,6 +40,7 @@ var rules = []rule{
 	{kind: kindLapsed, outcome: jobs.Refused, blame: jobs.BlameRig, hint: "This board is half done: allow another rework with flashd rework, or put it aside."},
 
 	// The rig.
+	{kind: string(flasher.Detached), with: errSilent, outcome: jobs.Error, blame: jobs.BlameRig, says: "The board left the USB as it started, and what came back did not say its Device ID.", hint: "Put the board in again. If all boards end like this, their firmware says nothing on this USB port: call the engineer, who may switch boot_check off."},
 	{kind: string(flasher.Detached), outcome: jobs.Error, blame: jobs.BlameRig, says: "The board was taken out, or its connection broke.", hint: "Put the board in again; if nobody took it out, look at the slot's cable and hub."},
 	{kind: string(flasher.WrongUnit), outcome: jobs.Error, blame: jobs.BlameRig, hint: "Leave a board in its slot until it is done. Put this one in again."},
 	{kind: string(flasher.NoSync), phase: "connect", with: errResetTried, outcome: jobs.Error, blame: jobs.BlameRig, retry: true, says: "No answer from the chip, and resetting its USB port did not help.", hint: hintPower},

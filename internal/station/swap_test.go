@@ -2,6 +2,7 @@ package station_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,7 +73,11 @@ func TestSwappedForOneThatIsSilent(t *testing.T) {
 				second := newUnitWired(2, other.wiring)
 				b.insertAs(left, second, other.usb(2))
 				if !other.stays {
-					b.expect(b.result(left), jobs.Error, "check", "detached")
+					a := b.result(left)
+					b.expect(a, jobs.Error, "check", "detached")
+					if !strings.Contains(a.Failure.Hint, "boot_check") {
+						t.Errorf("the operator is told %+v", a.Failure)
+					}
 					b.remove(left)
 					b.insertAs(left, second, other.usb(2))
 				}

@@ -3,6 +3,10 @@
 package usbvm_test
 
 import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -70,11 +74,26 @@ func newBoard(t *testing.T, b *usbip.Board) *usbip.Board {
 	return b
 }
 
+// plug puts a board into a port, and sees to it that the next test does not find
+// it there.
 func plug(t *testing.T, b *usbip.Board, port int) {
 	t.Helper()
 	if err := b.Plug(port); err != nil {
 		t.Fatal(err)
 	}
+	place := filepath.Join("/sys/bus/usb/devices", path(t, port))
+	t.Cleanup(func() {
+		b.Unplug()
+		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			if _, err := os.Lstat(place); errors.Is(err, fs.ErrNotExist) {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Errorf("the board does not leave %s", place)
+				return
+			}
+		}
+	})
 }
 
 func path(t *testing.T, port int) string {

@@ -32,6 +32,25 @@ func TestUnitGoesThroughTheLine(t *testing.T) {
 	}
 }
 
+// On the ROM's own USB console a unit is there only while BOOT is held. Its
+// application starts with another USB device, so that nothing is heard of it.
+func TestUnitOnUSBOTG(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 1, func(c *station.Config) { c.BootCheck.Enabled = false })
+	unit := newUnit(t, 3, usbip.USBOTG)
+	unit.Chip().HoldBoot(true)
+	f.plug(unit, 0)
+	f.awaitPhase(0, "verify")
+	unit.Chip().HoldBoot(false)
+	f.expect(f.result(0), "pass")
+	f.provisioned(unit, unitOf(3))
+	for deadline := time.Now().Add(10 * time.Second); !unit.Chip().BootedApp(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the unit does not start what was written")
+		}
+	}
+}
+
 // A port that has lost its way is reset, and the unit passes in the same
 // attempt.
 func TestWedgedPortIsReset(t *testing.T) {
