@@ -80,7 +80,7 @@ func (s *secretBench) checkNoKeys() {
 	if err != nil {
 		s.Fatal(err)
 	}
-	s.searchKeys("log", s.log.Bytes())
+	s.searchKeys("log", []byte(s.log.String()))
 	s.searchKeys("view", view)
 }
 

@@ -41,7 +41,7 @@ type bench struct {
 	*station.Station
 	store  *jobs.Store
 	path   string // of the store
-	log    *bytes.Buffer
+	log    *logbook
 	events chan hotplug.Event
 	end    context.CancelCauseFunc // of the station's work
 	late   time.Duration           // how long after power-up a unit is noticed
@@ -79,7 +79,7 @@ func newBench(t *testing.T, path string, r *firmware.Release, change func(*stati
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{T: t, store: store, path: path, log: &bytes.Buffer{}, events: make(chan hotplug.Event), ended: make(chan error, 1), units: map[string]*espsim.Chip{}}
+	b := &bench{T: t, store: store, path: path, log: &logbook{}, events: make(chan hotplug.Event), ended: make(chan error, 1), units: map[string]*espsim.Chip{}}
 	cfg := station.Config{
 		Name: "test", Version: "v0", Store: store, Release: r, Source: source, Open: b.openPort,
 		Slots:     []station.Slot{{Path: "1-1.1", Name: "left"}, {Path: "1-1.2", Name: "right"}},
@@ -87,7 +87,7 @@ func newBench(t *testing.T, path string, r *firmware.Release, change func(*stati
 		BootCheck: station.BootCheck{Enabled: true, Limit: 15 * time.Second},
 		Retries:   1,
 		Grace:     20 * time.Second,
-		Log:       slog.New(slog.NewTextHandler(&lockedWriter{w: b.log}, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log:       slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if change != nil {
 		change(&cfg)
@@ -101,15 +101,22 @@ func newBench(t *testing.T, path string, r *firmware.Release, change func(*stati
 	return b
 }
 
-type lockedWriter struct {
-	mu sync.Mutex
-	w  *bytes.Buffer
+// logbook is a log that is read while it is written.
+type logbook struct {
+	mu   sync.Mutex
+	text bytes.Buffer
 }
 
-func (l *lockedWriter) Write(p []byte) (int, error) {
+func (l *logbook) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.w.Write(p)
+	return l.text.Write(p)
+}
+
+func (l *logbook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // stop stops the station, and drain lets it finish what is under way.

@@ -87,7 +87,7 @@ var errStopped = errors.New("the station was stopped")
 // units is done, or the events end. Attempts that are under way then get
 // Grace to finish; those that do not are abandoned, recorded as aborted, and
 // named in the log. If ctx ends with ErrDrain as its cause, they get as long as
-// they take, but for those that wait for something else than their unit: they get
+// they take, but for those that wait for their credentials or for a folder: they get
 // Grace. Units that leave meanwhile are noticed as before.
 func (s *Station) Run(ctx context.Context, events <-chan hotplug.Event) error {
 	defer s.hooks.close()
