@@ -37,7 +37,7 @@ func (a Attempt) fields(phases []string) []string {
 	row := []string{
 		strconv.FormatUint(a.ID, 10), fullTime(a.Start), fullTime(a.End), a.Slot, a.Path, a.Unit, a.Chip, a.Release, a.ReleaseDigest, a.Tool,
 		string(a.Verdict), a.outcomeWord(), f.Phase, f.Kind, string(f.Blame), f.Text, f.Hint, strings.Join(a.Notes, " "), a.Credential,
-		strconv.FormatInt(a.Written, 10), a.verifiedNames(), strconv.FormatBool(a.BootChecked), rework, a.rewrites(), reason, by,
+		strconv.FormatInt(a.Written, 10), a.verifiedNames(), strconv.FormatBool(a.BootChecked), rework, a.Verdict.Rewrites(), reason, by,
 		firmware, digest, proved, a.seconds(3),
 	}
 	for _, name := range phases {

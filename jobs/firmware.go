@@ -35,15 +35,3 @@ func (f Firmware) check() error {
 	}
 	return nil
 }
-
-// rewrites is what a rework writes, in one word: nvs or all; "" for an attempt that is none.
-func (a Attempt) rewrites() string {
-	switch a.Verdict {
-	case ReworkNVS:
-		return "nvs"
-	case ReworkAll:
-		return "all"
-	default:
-		return ""
-	}
-}

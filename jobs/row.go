@@ -13,7 +13,7 @@ var AttemptColumns = []string{"id", "start", "slot", "unit", "release", "rework"
 // Row returns what people want of an attempt in a table, with times in the
 // local time zone.
 func (a Attempt) Row() []string {
-	row := []string{strconv.FormatUint(a.ID, 10), localTime(a.Start), a.Slot, a.Unit, a.Release, a.rewrites(), a.outcomeWord(), a.seconds(1)}
+	row := []string{strconv.FormatUint(a.ID, 10), localTime(a.Start), a.Slot, a.Unit, a.Release, a.Verdict.Rewrites(), a.outcomeWord(), a.seconds(1)}
 	if a.Failure == nil {
 		return append(row, "", "", "")
 	}

@@ -66,6 +66,18 @@ const (
 // Grants reports whether v allows the flash to be written.
 func (v Verdict) Grants() bool { return v == Provision || v == ReworkNVS || v == ReworkAll }
 
+// Rewrites is what a rework writes, in one word: nvs or all; "" where v is none.
+func (v Verdict) Rewrites() string {
+	switch v {
+	case ReworkNVS:
+		return "nvs"
+	case ReworkAll:
+		return "all"
+	default:
+		return ""
+	}
+}
+
 // Decision is what Identify decided, and what it is based on.
 type Decision struct {
 	Verdict Verdict

@@ -39,8 +39,8 @@ func (a *attempt) ledger(ctx context.Context) error {
 	if a.asksEarly() {
 		a.ask()
 	}
-	if how := reworking(a.decision.Verdict); how != "" {
-		a.board.rework(a.slot.Path, how)
+	if how := a.decision.Verdict.Rewrites(); how != "" {
+		a.board.rework(a.slot.Path, Reworking(how))
 	}
 	return nil
 }

@@ -166,8 +166,8 @@ func (m *metrics) attemptEnded(a jobs.Attempt) {
 	if m.fixture[a.Slot] {
 		m.bySlot.WithLabelValues(a.Slot, string(a.Outcome)).Inc()
 	}
-	if writes := reworking(a.Verdict); writes != "" {
-		m.reworks.WithLabelValues(string(writes), string(a.Outcome)).Inc()
+	if writes := a.Verdict.Rewrites(); writes != "" {
+		m.reworks.WithLabelValues(writes, string(a.Outcome)).Inc()
 	}
 	switch a.Outcome {
 	case jobs.Pass:

@@ -52,18 +52,6 @@ func (a *attempt) checkRework() error {
 	return nil
 }
 
-// reworking is what a tile says of a unit with that verdict.
-func reworking(v jobs.Verdict) Reworking {
-	switch v {
-	case jobs.ReworkNVS:
-		return ReworkNVS
-	case jobs.ReworkAll:
-		return ReworkAll
-	default:
-		return ""
-	}
-}
-
 // settingsOf returns the keys that a rework sets, in the order of their names.
 func settingsOf(set map[string]string) (settings []firmware.Setting) {
 	for _, name := range slices.Sorted(maps.Keys(set)) {
