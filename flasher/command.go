@@ -96,6 +96,10 @@ func (r response) split(stub bool) (data []byte, status uint16, ok bool) {
 // byte of a success is stale.
 func failed(status uint16) bool { return status>>8 != 0 }
 
+// senseless reports whether no loader sends such a status: of a failure the first
+// byte is 1 from a ROM, and C0 or above from the stub.
+func senseless(status uint16) bool { return failed(status) && status>>8 != 1 && status < badDataLength }
+
 // reply is what a loader says to a command that it has carried out.
 type reply struct {
 	value uint32
@@ -150,6 +154,8 @@ func (d *Device) roundTrip(ctx context.Context, op Opcode, frame []byte) (reply,
 			return reply{}, &Error{Cmd: op, Kind: Rejected, Code: status}
 		case r.op != op:
 			continue // a late reply to SYNC
+		case senseless(status):
+			return reply{}, &Error{Cmd: op, Kind: BadFrame}
 		case failed(status):
 			return reply{}, &Error{Cmd: op, Kind: Rejected, Code: status}
 		}

@@ -233,7 +233,7 @@ func TestDigestsThatFail(t *testing.T) {
 	}{
 		"stub refuses": {espsim.Fault{Kind: espsim.Reject, Op: md5, Value: 0xC400}, flasher.Rejected},
 		"ROM refuses":  {espsim.Fault{Kind: espsim.Reject, Op: md5, Value: 0x06}, flasher.Rejected},
-		"no answer":    {espsim.Fault{Kind: espsim.Silence, Op: md5}, flasher.Timeout},
+		"no answer":    {espsim.Fault{Kind: espsim.Silence, Op: md5, Times: -1}, flasher.Timeout},
 		"unplugged":    {espsim.Fault{Kind: espsim.DetachCommand, Op: md5}, flasher.Detached},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -86,7 +86,8 @@ func lineFault(err error) bool {
 		return true
 	case Rejected:
 		switch e.Code {
-		case invalidMessage, 0x0107, badDataLength, badChecksum, 0xC300, // a damaged frame
+		case 0x0100, // a failure without a reason: there is none
+			invalidMessage, 0x0107, badDataLength, badChecksum, 0xC300, // a damaged frame
 			0x010B, 0x010C, 0xC700, 0xC800, 0xC900: // a stream with a hole in it
 			return true
 		}
