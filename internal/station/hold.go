@@ -12,7 +12,7 @@ type hindrance int
 const (
 	stopped    hindrance = iota // something is wrong that the next unit would meet, too: for good
 	unrecorded                  // the record cannot be written
-	unwatched                   // units that come are not noticed, or none can be opened
+	unwatched                   // units that come are not noticed, or none can be opened; up to here none is begun
 	unescrowed                  // the keys of units cannot be kept
 	unrescued                   // what units held before their rework cannot be kept
 	unanswered                  // the source of credentials does not answer
@@ -55,7 +55,7 @@ func (s *Station) hinder(h hindrance, why error) {
 		close(s.hold.stopped)
 	}
 	s.hold.why[h] = why
-	s.metrics.setStopped(s.hold.why[stopped] != nil || s.hold.why[unrecorded] != nil)
+	s.metrics.setStopped(s.hold.first(unescrowed) != nil)
 	text := ""
 	if first := s.hold.first(hindrances); first != nil {
 		text = first.Error()

@@ -85,7 +85,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "flashd_line_held", Help: "1 while the line waits for something or has stopped, else 0.",
 		}),
 		stopped: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "flashd_line_stopped", Help: "1 while no unit is begun: until flashd is started again or, if the record cannot be written, until it can.",
+			Name: "flashd_line_stopped", Help: "1 while no unit is begun: until flashd is started again or, if the record cannot be written or the USB cannot be used, until it can.",
 		}),
 	}
 	reg.MustRegister(m.units, m.attempts, m.bySlot, m.reworks, m.failures, m.phases, m.hubWait, m.cycle, m.written,

@@ -57,7 +57,7 @@ flashd_credential_retries_total{source="server"} 0
 # HELP flashd_line_held 1 while the line waits for something or has stopped, else 0.
 # TYPE flashd_line_held gauge
 flashd_line_held 0
-# HELP flashd_line_stopped 1 while no unit is begun: until flashd is started again or, if the record cannot be written, until it can.
+# HELP flashd_line_stopped 1 while no unit is begun: until flashd is started again or, if the record cannot be written or the USB cannot be used, until it can.
 # TYPE flashd_line_stopped gauge
 flashd_line_stopped 0
 # HELP flashd_reworks_total Attempts to rework a unit that have ended, by what they write (nvs or all) and outcome.
