@@ -70,7 +70,8 @@ const drawn = `async (count) => {
   const slots = [...Array(count).keys()].map((i) => ({ name: String(i + 1), path: "9-" + (i + 1), since: now, progress: 0, unit: i % 7 === 6 ? "" : "348518000001", ...kinds[i % 7] }));
   drawSlots({ now, slots }, () => {});
   const wrong = [];
-  if (document.documentElement.scrollHeight > innerHeight) wrong.push("the page is " + document.documentElement.scrollHeight + " pixels high");
+  // On a small screen the charts are below it.
+  if (document.documentElement.scrollHeight > innerHeight && innerHeight >= 800) wrong.push("the page is " + document.documentElement.scrollHeight + " pixels high");
   for (const tile of document.querySelectorAll(".tile")) {
     const name = "tile " + tile.querySelector(".name").innerText + " (" + tile.dataset.state + ") ";
     if (tile.getBoundingClientRect().bottom > innerHeight) wrong.push(name + "is below the screen");
@@ -84,7 +85,7 @@ const drawn = `async (count) => {
 func testManySlots(b *browser, j *jig) {
 	b.open(j.url("/"))
 	b.waitText("#release", "demo")
-	for _, s := range []struct{ width, height, slots int64 }{{1280, 800, 8}, {1920, 1080, 8}, {1920, 1080, 32}, {3840, 2160, 8}, {3840, 2160, 64}} {
+	for _, s := range []struct{ width, height, slots int64 }{{1280, 800, 8}, {1366, 768, 32}, {1080, 1920, 64}, {1920, 1080, 8}, {1920, 1080, 32}, {3840, 2160, 8}, {3840, 2160, 64}} {
 		b.screen(s.width, s.height, "dark")
 		b.wait("the page has settled", fmt.Sprintf(`innerWidth === %d`, s.width))
 		for _, wrong := range eval[[]string](b, fmt.Sprintf("(%s)(%d)", drawn, s.slots)) {

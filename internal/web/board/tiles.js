@@ -82,8 +82,8 @@ function columnsFor(width, height, rem) {
   return best;
 }
 
-// fit makes smaller what a tile has no room for, then leaves out why, then which
-// unit, and cuts the end of a long advice off: pressing the tile tells all. It
+// fit makes smaller what a tile has no room for, and in a small one leaves out since
+// when; then leaves out why, then which unit, and cuts the end of a long advice off: pressing the tile tells all. It
 // measures all tiles before it changes any: each turn costs time.
 function fit(list) {
   const levels = ["tight", "tighter", "tightest"];
