@@ -35,6 +35,9 @@ type Chip struct {
 	// which would end a long session. Zero on chips without that unit.
 	watchdogs watchdogRegs
 
+	// LargeFlash: the stub reaches more than NarrowFlash.
+	LargeFlash bool
+
 	// plainBegin: the ROM's FLASH_BEGIN has four words, without the one for
 	// encrypted writes.
 	plainBegin bool

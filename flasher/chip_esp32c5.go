@@ -2,7 +2,7 @@ package flasher
 
 // ESP32C5 boots from 0x2000. Source: esptool/targets/esp32c5.py.
 var ESP32C5 = Chip{
-	Name: "esp32c5", Title: "ESP32-C5", ImageID: 23,
+	Name: "esp32c5", Title: "ESP32-C5", ImageID: 23, LargeFlash: true,
 	BootloaderOffset: 0x2000,
 	macReg:           efuseMAC(0x600B4844),
 	spi:              usualSPI(0x60003000),

@@ -7,7 +7,7 @@ import (
 
 // ESP32P4 boots from 0x2000. Source: esptool/targets/esp32p4.py.
 var ESP32P4 = Chip{
-	Name: "esp32p4", Title: "ESP32-P4", ImageID: 18,
+	Name: "esp32p4", Title: "ESP32-P4", ImageID: 18, LargeFlash: true,
 	BootloaderOffset: 0x2000,
 	macReg:           efuseMAC(0x5012D044),
 	spi:              usualSPI(0x5008D000),

@@ -2,7 +2,7 @@ package flasher
 
 // ESP32S3 is the chip of the XIAO boards. Source: esptool/targets/esp32s3.py.
 var ESP32S3 = Chip{
-	Name: "esp32s3", Title: "ESP32-S3", ImageID: 9,
+	Name: "esp32s3", Title: "ESP32-S3", ImageID: 9, LargeFlash: true,
 	macReg:        efuseMAC(0x60007044),
 	spi:           usualSPI(0x60002000),
 	forceDownload: 0x6000812C,

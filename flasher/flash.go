@@ -69,6 +69,9 @@ func (d *Device) attachFlash(ctx context.Context) error {
 	if size == 0 {
 		return &Error{Kind: BadFlash, Err: fmt.Errorf("the flash chip says that it is %q, which is no flash chip: it is missing, damaged or badly soldered", d.flash)}
 	}
+	if err := d.leaveDeafStub(ctx); err != nil {
+		return err
+	}
 	params := []uint32{0, uint32(size), BlockSize, SectorSize, flashPage, 0xFFFF}
 	if d.unguarded() {
 		// Said twice, since the loader erases by them: the second time overrides.

@@ -22,8 +22,8 @@ const (
 // to confirm them. progress may be nil.
 func (d *Device) ReadFlash(ctx context.Context, offset uint32, size int, progress Progress) ([]byte, error) {
 	op := fmt.Sprintf("read %d bytes at %#x", size, offset)
-	if size < 0 || int(offset)+size > d.flashSize() {
-		return nil, &Error{Op: op, Kind: TooLarge, Err: fmt.Errorf("the flash ends at %#x", d.flashSize())}
+	if size < 0 || int(offset)+size > d.reach() {
+		return nil, opError(op, d.beyondReach(int(offset)+size))
 	}
 	if progress == nil {
 		progress = func(int, int) {}

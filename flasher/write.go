@@ -64,8 +64,8 @@ func (d *Device) writable(p *Packed) error {
 	switch {
 	case d.security.FlashEncryption || d.security.SecureBoot:
 		return d.refuseProtected()
-	case int(p.Offset)+p.Size > d.flashSize():
-		return &Error{Kind: TooLarge, Err: fmt.Errorf("it ends at %#x, the flash at %#x", int(p.Offset)+p.Size, d.flashSize())}
+	case int(p.Offset)+p.Size > d.reach():
+		return d.beyondReach(int(p.Offset) + p.Size)
 	}
 	return nil
 }

@@ -3,7 +3,7 @@ package espsim
 // ESP32C5 is an ESP32-C5 revision v1.0 with a crystal of 48 MHz. Numbers: esptool
 // 4.12 targets/esp32c5.py; boot log in ESP-IDF's bootloader guide.
 var ESP32C5 = &Model{
-	Name: "esp32c5", ChipID: 23, Magic: 0x1101406F, SecurityInfo: 20, BeginWords: 5,
+	Name: "esp32c5", ChipID: 23, Magic: 0x1101406F, SecurityInfo: 20, BeginWords: 5, LargeFlash: true,
 	BootloaderOffset: 0x2000, Crystal: 48_000_000, UARTClockDivider: 0x60000014,
 	SPI: spiAt(0x60003000),
 	Efuses: Efuses{

@@ -3,7 +3,7 @@ package espsim
 // ESP32C61 is an ESP32-C61 revision v1.1. Numbers: esptool 4.12
 // targets/esp32c61.py; boot log in Espressif's ESP-AT documents.
 var ESP32C61 = &Model{
-	Name: "esp32c61", ChipID: 20, Magic: 0x33F0206F, SecurityInfo: 20, BeginWords: 5,
+	Name: "esp32c61", ChipID: 20, Magic: 0x33F0206F, SecurityInfo: 20, BeginWords: 5, LargeFlash: true,
 	BootloaderOffset: 0, Crystal: 40_000_000, UARTClockDivider: 0x60000014,
 	SPI: spiAt(0x60003000),
 	Efuses: Efuses{

@@ -4,7 +4,7 @@ package espsim
 // its own. Numbers: esptool 4.12 targets/esp32p4.py; boot log of an
 // ESP32-P4-Function-EV-Board.
 var ESP32P4 = &Model{
-	Name: "esp32p4", ChipID: 18, Magic: 0, SecurityInfo: 20, BeginWords: 5,
+	Name: "esp32p4", ChipID: 18, Magic: 0, SecurityInfo: 20, BeginWords: 5, LargeFlash: true,
 	BootloaderOffset: 0x2000, Crystal: 40_000_000, UARTClockDivider: 0x500CA014,
 	SPI: spiAt(0x5008D000),
 	Efuses: Efuses{

@@ -4,7 +4,7 @@ package espsim
 // targets/esp32s3.py; boot log of an ESP32-S3-DevKitC-1; the ROM of 2021-03-27, in
 // an emulator.
 var ESP32S3 = &Model{
-	Name: "esp32s3", ChipID: 9, Magic: 0x9, SecurityInfo: 20, BeginWords: 5,
+	Name: "esp32s3", ChipID: 9, Magic: 0x9, SecurityInfo: 20, BeginWords: 5, LargeFlash: true,
 	ROM: ROM{
 		Ring: 0x800,
 		stray: transfer{

@@ -8,6 +8,9 @@ type flashChip struct {
 	strange bool   // it is in a mode from which the ROM cannot boot
 	xmc     bool   // it is one of XMC …
 	woken   int    // … and has had so much of xmcStart, all of which it needs
+
+	wide bool // it gets addresses of 32 bits, from a stub that can; else of 24
+	deaf bool // it gets nothing from a stub that cannot
 }
 
 // newFlashChip is a flash chip as its faults have it.
@@ -63,4 +66,26 @@ func (c *Chip) reachable() bool {
 }
 
 // obeys reports whether the flash can be written.
-func (c *Chip) obeys() bool { return c.reachable() && c.cpu.flash.started() }
+func (c *Chip) obeys() bool { return c.reachable() && c.cpu.flash.started() && !c.cpu.flash.deaf }
+
+// address is what arrives at the flash of an address: commands with 24 bits of it
+// wrap around at 16 MiB.
+func (f *flashChip) address(at int) int {
+	if f.wide {
+		return at
+	}
+	return at & (narrowSize - 1)
+}
+
+// narrowSize is how much flash 24 bits of address reach.
+const narrowSize = 16 << 20
+
+// addressByStub has the stub choose its commands by the size of the flash: beyond
+// 16 MiB those with 32 bits of address, which do nothing at all, without an error,
+// on the chips whose ROM has no function for them (esp-stub-lib flash.c
+// large_flash_mode, common/src/flash.c stub_target_opiflash_exec_cmd).
+func (c *Chip) addressByStub() {
+	large := c.flash.size > narrowSize
+	c.cpu.flash.wide = large && c.model.LargeFlash
+	c.cpu.flash.deaf = large && !c.model.LargeFlash
+}

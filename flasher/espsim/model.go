@@ -38,8 +38,10 @@ type Model struct {
 	Efuses    Efuses
 	Straps    Straps
 	Watchdog  Watchdog
-	Console   Console
-	Log       BootWords
+	// LargeFlash: the stub reaches more than 16 MiB of flash.
+	LargeFlash bool
+	Console    Console
+	Log        BootWords
 }
 
 // ROM is in what the loaders in mask ROM differ. Those of ESP32, ESP32-S3 and

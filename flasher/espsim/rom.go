@@ -55,6 +55,7 @@ type rom struct {
 
 // runROM is the ROM loader until it leaves for a program, or for good.
 func (c *Chip) runROM() error {
+	c.cpu.flash.wide, c.cpu.flash.deaf = false, false // of a stub before a reset
 	r := &rom{c: c, receiver: newROMReceiver(c), flashSize: romFlashSize}
 	r.plain = c.model.ROM.stray
 	r.answer[0] = 1

@@ -95,7 +95,7 @@ func (r *rom) flashData(q *request) (int, bool, error) {
 		return 0, false, err
 	}
 	if within(t.address, uint32(len(block)), r.flashSize) {
-		r.c.flash.read(block, int(t.address))
+		r.c.readFlash(block, int(t.address))
 		if err := r.c.busy(at(r.c.cfg.Timing.ReadRate, len(block))); err != nil {
 			return 0, false, err
 		}
@@ -192,7 +192,7 @@ func (r *rom) readSlow(q *request) (int, bool, error) {
 		return romReadMax, r.refuse(romReadError), nil
 	}
 	whole := (n + 3) &^ 3 // it reads words
-	r.c.flash.read(r.answer[headerSize:headerSize+whole], int(address))
+	r.c.readFlash(r.answer[headerSize:headerSize+whole], int(address))
 	return romReadMax, r.succeed(), r.c.busy(at(r.c.cfg.Timing.ReadRate, int(n)))
 }
 
@@ -221,7 +221,7 @@ func (c *Chip) flashMD5(address, size uint32) ([]byte, error) {
 	buf := make([]byte, blockSize)
 	for done := uint32(0); done < size; {
 		n := min(size-done, blockSize)
-		c.flash.read(buf[:n], int(address+done))
+		c.readFlash(buf[:n], int(address+done))
 		h.Write(buf[:n])
 		done += n
 		if err := c.busy(at(c.cfg.Timing.MD5Rate, int(n))); err != nil {

@@ -37,7 +37,6 @@ func (c *Chip) runFlashCommand() error {
 // flashCommand carries out a command of the flash chip itself and returns how
 // many bytes of out it filled. Opcodes: Winbond W25Q64JV datasheet; SFDP is JESD216.
 func (c *Chip) flashCommand(op uint8, address uint32, in, out []byte) (int, error) {
-	f := c.flash
 	c.cpu.flash.note(op)
 	switch op {
 	case 0x9F: // RDID
@@ -52,7 +51,7 @@ func (c *Chip) flashCommand(op uint8, address uint32, in, out []byte) (int, erro
 		copy(out[4:], c.cfg.MAC[:])
 		return 12, nil
 	case 0x03, 0x0B: // read
-		f.read(out, int(address))
+		c.readFlash(out, int(address))
 		return 64, nil
 	case 0x02: // page program
 		return 0, c.program(int(address), in)
@@ -61,7 +60,7 @@ func (c *Chip) flashCommand(op uint8, address uint32, in, out []byte) (int, erro
 	case 0xD8:
 		return 0, c.erase(int(address)&^(blockSize-1), blockSize)
 	case 0xC7, 0x60:
-		return 0, c.erase(0, f.size)
+		return 0, c.eraseChip()
 	}
 	return 0, nil
 }
@@ -100,7 +99,7 @@ func (c *Chip) sfdp() []byte {
 // program and erase are the flash's two ways to change, with its faults.
 func (c *Chip) program(address int, data []byte) error {
 	for from := 0; from < len(data); {
-		at := address + from
+		at := c.cpu.flash.address(address + from)
 		n := min(sectorSize-at%sectorSize, len(data)-from)
 		if c.obeys() && !c.dead(at) {
 			if err := c.flash.Program(at, data[from:from+n]); err != nil {
@@ -114,14 +113,38 @@ func (c *Chip) program(address int, data []byte) error {
 
 func (c *Chip) erase(address, n int) error {
 	for at := address; at < address+n; at += sectorSize {
-		if !c.obeys() || c.dead(at) {
-			continue
-		}
-		if err := c.flash.Erase(at, sectorSize); err != nil {
+		if err := c.eraseSector(c.cpu.flash.address(at)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// eraseChip is the one way to change the flash that has no address.
+func (c *Chip) eraseChip() error {
+	for at := 0; at < c.flash.size; at += sectorSize {
+		if err := c.eraseSector(at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Chip) eraseSector(at int) error {
+	if !c.obeys() || c.dead(at) {
+		return nil
+	}
+	return c.flash.Erase(at, sectorSize)
+}
+
+// readFlash leaves p as it is where nothing reaches the flash.
+func (c *Chip) readFlash(p []byte, address int) {
+	for from := 0; from < len(p) && !c.cpu.flash.deaf; {
+		at := c.cpu.flash.address(address + from)
+		n := min(sectorSize-at%sectorSize, len(p)-from)
+		c.flash.read(p[from:from+n], at)
+		from += n
+	}
 }
 
 func (c *Chip) dead(address int) bool {

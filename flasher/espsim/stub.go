@@ -46,6 +46,7 @@ type stubTransfer struct {
 // runStub is the stub until a reset.
 func (c *Chip) runStub() error {
 	c.cpu.flash.pins = c.model.FlashPins // as the efuses say
+	c.addressByStub()
 	s := &stub{c: c, flashSize: 1 << (c.flashID() >> 16 & 0x1F)}
 	s.frames.dropped = &c.stats.Dropped
 	s.frames.allocate(c.maxFrame(stubBuffer))
@@ -373,7 +374,7 @@ func (s *stub) securityInfo(q *request) (uint32, uint32, []byte, error) {
 
 func (s *stub) eraseFlash(*request) (uint32, uint32, []byte, error) {
 	size := s.c.flash.Size()
-	if err := s.c.erase(0, size); err != nil {
+	if err := s.c.eraseChip(); err != nil {
 		return stubFlashFailed, 0, nil, nil
 	}
 	return stubOK, 0, nil, s.c.busy(time.Duration(size>>20) * s.c.cfg.Timing.EraseChip)
@@ -420,7 +421,7 @@ func (s *stub) readFlash(q *request) (uint32, error) {
 			if !wordsWithin(address+sent, uint32(len(p)), s.flashSize) {
 				return stubFlashFailed, nil
 			}
-			s.c.flash.read(p, int(address+sent))
+			s.c.readFlash(p, int(address+sent))
 			sum.Write(p)
 			if err := s.c.busy(at(s.c.cfg.Timing.ReadRate, len(p))); err != nil {
 				return 0, err

@@ -95,7 +95,7 @@ func (s *stub) eraseStep() (uint32, error) {
 
 func (s *stub) blank(address uint32) bool {
 	sector := make([]byte, sectorSize)
-	s.c.flash.read(sector, int(address))
+	s.c.readFlash(sector, int(address))
 	for _, b := range sector {
 		if b != 0xFF {
 			return false

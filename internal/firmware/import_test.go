@@ -229,6 +229,22 @@ func TestImportRefusesMixedChips(t *testing.T) {
 	wantError(t, idf, firmware.ImportOptions{}, "bootloader is at 0x0, but the ESP32 boots from 0x1000")
 }
 
+// TestImportLargeFlash moves the NVS partition to where only some chips can be written.
+func TestImportLargeFlash(t *testing.T) {
+	far := table(t, func(t flasher.PartitionTable) flasher.PartitionTable {
+		nvs := t[0]
+		nvs.Offset = flasher.NarrowFlash
+		return append(t[1:], nvs)
+	})
+	opts := firmware.ImportOptions{FlashSize: 2 * flasher.NarrowFlash}
+	c6 := with(idfFolder(t, "esp32c6"), map[string][]byte{"partition_table/partition-table.bin": far})
+	wantError(t, c6, opts, "partition nvs (0x1000000 to 0x1005000) lies beyond the first 16 MiB", "ESP32-C6")
+	s3 := with(idfFolder(t, "esp32s3"), map[string][]byte{"partition_table/partition-table.bin": far})
+	if _, err := firmware.Import(t.TempDir(), "large", folder(t, s3), opts); err != nil {
+		t.Error(err)
+	}
+}
+
 // otadata is what ESP-IDF writes to select an OTA application. The CRCs are
 // those that its otatool.py computes.
 func otadata(sequence byte) []byte {

@@ -59,6 +59,9 @@ func newLayout(segments []Segment, encrypted bool) (*layout, error) {
 	if err := l.checkFits(segments); err != nil {
 		return nil, err
 	}
+	if err := l.checkReach(segments); err != nil {
+		return nil, err
+	}
 	for _, s := range segments {
 		if err := l.place(s); err != nil {
 			return nil, err
@@ -184,6 +187,28 @@ func (l *layout) checkFits(segments []Segment) error {
 	for _, s := range segments {
 		if end(s) > uint64(l.flashSize) {
 			return fmt.Errorf("%s ends at %#x, beyond the flash: the bootloader's header says %s", segmentText(s), end(s), sizeText(l.flashSize))
+		}
+	}
+	return nil
+}
+
+// checkReach checks that all that is written can be: beyond what a chip's loaders
+// reach it would go over the start of the flash.
+func (l *layout) checkReach(segments []Segment) error {
+	if l.chip.LargeFlash {
+		return nil
+	}
+	refuse := func(what string) error {
+		return fmt.Errorf("%s lies beyond the first %s of the flash, which is all that the loaders of the %s reach: move it in the partition table", what, sizeText(flasher.NarrowFlash), l.chip.Title)
+	}
+	for _, p := range []*flasher.Partition{&l.nvs, l.keys} {
+		if p != nil && p.End() > flasher.NarrowFlash {
+			return refuse("partition " + p.String())
+		}
+	}
+	for _, s := range segments {
+		if end(s) > flasher.NarrowFlash {
+			return refuse(segmentText(s))
 		}
 	}
 	return nil
