@@ -7,8 +7,9 @@ var ESP32S3 = &Model{
 	Name: "esp32s3", ChipID: 9, Magic: 0x9, SecurityInfo: 20, BeginWords: 5, LargeFlash: true,
 	ROM: ROM{
 		Ring: 0x800,
+		// The block size there is larger than memory; this one is what a frame may carry.
 		stray: transfer{
-			size: 0xABAB, blocks: 0x3FF1A96D, blockSize: 0x3FF1A971, address: 0x8004392D,
+			size: 0xABAB, blocks: 0x3FF1A96D, blockSize: romMaxBlock, address: 0x8004392D,
 			next: 0x3FF1A96D, written: 0x3FF1A979,
 		},
 		AddressBits: true, LoadFault: "LoadProhibited", StoreFault: "StoreProhibited",
