@@ -89,8 +89,8 @@ func commandError(op Opcode, err error) error {
 	return &Error{Cmd: op, Kind: kindOf(err), Err: causeOf(err)}
 }
 
-// kindOf finds the Kind in an error's chain; a cancelled context has none and
-// is passed on as it is.
+// kindOf finds the Kind in an error's chain; what has none, such as a cancelled
+// context, counts as IO.
 func kindOf(err error) Kind {
 	var e *Error
 	if errors.As(err, &e) {
