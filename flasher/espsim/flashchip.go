@@ -9,6 +9,9 @@ type flashChip struct {
 	xmc     bool   // it is one of XMC …
 	woken   int    // … and has had so much of xmcStart, all of which it needs
 
+	status   [3]byte // its status registers; what they protect can be written all the same
+	writable bool    // the command before lets them be written
+
 	wide bool // it gets addresses of 32 bits, from a stub that can; else of 24
 	deaf bool // it gets nothing from a stub that cannot
 }
@@ -29,6 +32,12 @@ func (f *flashChip) note(op uint8) {
 		f.strange = false
 	}
 	f.enabled = op == 0x66
+	switch op {
+	case 0x06, 0x50: // WREN, and its like for a value until the supply goes
+		f.writable = true
+	case 0x04:
+		f.writable = false
+	}
 	switch {
 	case f.woken == len(xmcStart):
 	case op == xmcStart[f.woken]:
@@ -36,6 +45,33 @@ func (f *flashChip) note(op uint8) {
 	default:
 		f.woken = 0
 	}
+}
+
+// statusRegister reads or writes a status register, or writes two at once (W25Q64JV,
+// 8.2.4 and 8.2.5). The flash is never busy.
+func (f *flashChip) statusRegister(op uint8, in []byte) byte {
+	switch op {
+	case 0x05:
+		return f.status[0] &^ 3 // busy, writable
+	case 0x35:
+		return f.status[1]
+	case 0x15:
+		return f.status[2]
+	case 0x01:
+		f.writeStatus(f.status[:2], in)
+	case 0x31:
+		f.writeStatus(f.status[1:2], in)
+	case 0x11:
+		f.writeStatus(f.status[2:], in)
+	}
+	return 0
+}
+
+func (f *flashChip) writeStatus(registers, in []byte) {
+	if f.writable {
+		copy(registers, in)
+	}
+	f.writable = false
 }
 
 // started reports whether the chip works.

@@ -45,7 +45,8 @@ func (c *Chip) flashCommand(op uint8, address uint32, in, out []byte) (int, erro
 	case 0x5A: // read SFDP
 		copy(out, c.sfdp()[min(int(address), len(c.sfdp())):])
 		return 64, nil
-	case 0x05, 0x35, 0x15: // status registers: ready, nothing protected
+	case 0x05, 0x35, 0x15, 0x01, 0x31, 0x11:
+		out[0] = c.cpu.flash.statusRegister(op, in)
 		return 4, nil
 	case 0x4B: // unique ID, behind four dummy bytes
 		copy(out[4:], c.cfg.MAC[:])

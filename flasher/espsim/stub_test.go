@@ -353,6 +353,34 @@ func TestStubRegisters(t *testing.T) {
 	})
 }
 
+// TestFlashStatus writes status registers as esptool's write-flash-status does.
+func TestFlashStatus(t *testing.T) {
+	inStub(t, realistic, func(t *testing.T, c *client) {
+		const base = 0x60002000
+		run := func(op, sent, received, data uint32) uint32 {
+			c.command(0x09,
+				base+0x24, 8*sent-1, 0xFFFFFFFF, 0,
+				base+0x28, 8*received-1, 0xFFFFFFFF, 0,
+				base+0x18, 1<<31|1<<28|1<<27, 0xFFFFFFFF, 0,
+				base+0x20, 7<<28|op, 0xFFFFFFFF, 0,
+				base+0x58, data, 0xFFFFFFFF, 0,
+				base, 1<<18, 0xFFFFFFFF, 0)
+			return c.command(0x0A, base+0x58).value & 0xFF
+		}
+		run(0x01, 2, 1, 0x021C) // not enabled
+		if low, high := run(0x05, 1, 1, 0), run(0x35, 1, 1, 0); low != 0 || high != 0 {
+			t.Errorf("status %02x %02x after a write that was not enabled", low, high)
+		}
+		run(0x06, 1, 1, 0)
+		run(0x01, 2, 1, 0x021C)
+		run(0x50, 1, 1, 0)
+		run(0x11, 1, 1, 0x60)
+		if a := [3]uint32{run(0x05, 1, 1, 0), run(0x35, 1, 1, 0), run(0x15, 1, 1, 0)}; a != [3]uint32{0x1C, 0x02, 0x60} {
+			t.Errorf("status %02x", a)
+		}
+	})
+}
+
 // TestEfuses reads the MAC as each chip keeps it.
 func TestEfuses(t *testing.T) {
 	for _, model := range espsim.Models() {
