@@ -120,17 +120,23 @@ func (c *crowd) admit(next http.HandlerFunc) http.HandlerFunc {
 
 const (
 	// readsPerSecond keeps a client gone wild from taking the processor from
-	// the line. A board asks a few times a minute, and a burst when it loads.
-	readsPerSecond = 100
-	readsAtOnce    = 400
+	// the line: a page of a list takes ten milliseconds. A board asks a few times
+	// a minute, and a burst when it loads.
+	readsPerSecond = 30
+	readsAtOnce    = 200
+	// scrapesPerSecond is more than Prometheus and people ask for: to gather all
+	// metrics of many slots takes some milliseconds.
+	scrapesPerSecond = 5
+	scrapesAtOnce    = 20
 )
 
-// paced limits how often the API is asked. Pages, metrics and health cost
+// paced limits how often the API and the metrics are asked. Pages and health cost
 // little, and must answer most of all when something else goes wrong.
 func paced(next http.Handler) http.Handler {
-	reads := newPace(readsPerSecond, readsAtOnce)
+	reads, scrapes := newPace(readsPerSecond, readsAtOnce), newPace(scrapesPerSecond, scrapesAtOnce)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/api/") && !reads.of(r).Allow() {
+		api := strings.HasPrefix(r.URL.Path, "/api/")
+		if api && !reads.of(r).Allow() || r.URL.Path == "/metrics" && !scrapes.of(r).Allow() {
 			tooMany(w)
 			return
 		}

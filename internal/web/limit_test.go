@@ -53,6 +53,13 @@ func TestReadsArePaced(t *testing.T) {
 				t.Errorf("%s: %d", path, code)
 			}
 		}
+		scrapes := map[int]int{}
+		for range 2 * scrapesAtOnce {
+			scrapes[askFrom(h, "10.0.0.3:1", "/metrics")]++
+		}
+		if scrapes[http.StatusOK] != scrapesAtOnce || scrapes[http.StatusTooManyRequests] != scrapesAtOnce {
+			t.Errorf("metrics: %v", scrapes)
+		}
 		if code := askFrom(h, "10.0.0.2:1", "/api/v1/slots"); code != http.StatusOK {
 			t.Errorf("another client: %d", code)
 		}
