@@ -105,6 +105,8 @@ func readBuild(root *os.Root, file string, opts ImportOptions) (*build, error) {
 		return readImage(root, file)
 	case file != "":
 		return readWebTools(root, file, opts.Chip)
+	case hasFile(root, manifestName) && !hasFile(root, idfManifest): // before PlatformIO, whose names it likes, too: it may list more
+		return readWebTools(root, manifestName, opts.Chip)
 	case isPlatformIO(root): // before ESP-IDF: its ESP-IDF builds have flasher_args.json too, naming files that are not there
 		return platformIO.read(root)
 	case len(names) > 0:

@@ -176,6 +176,9 @@ func wantError(t *testing.T, files map[string][]byte, opts firmware.ImportOption
 			t.Errorf("error %q does not say %q", err, w)
 		}
 	}
+	if strings.Contains(err.Error(), "flasher:") {
+		t.Errorf("error %q is for programmers", err)
+	}
 	if strings.ContainsRune(err.Error(), '\n') {
 		t.Errorf("error %q has more than one line", err)
 	}

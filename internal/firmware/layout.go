@@ -101,7 +101,7 @@ func (l *layout) findTable(segments []Segment) error {
 		}
 		var err error
 		if l.table, err = flasher.ParsePartitionTable(s.Data); err != nil {
-			return fmt.Errorf("%s: %w", segmentText(s), err)
+			return fmt.Errorf("%s: %w", segmentText(s), plainly(err))
 		}
 		l.tableOffset = s.Offset
 	}
@@ -118,7 +118,7 @@ func (l *layout) findBootloader(segments []Segment) error {
 	}
 	img, err := flasher.ParseImage(first.Data)
 	if err != nil {
-		return fmt.Errorf("%s is no bootloader: %w", segmentText(first), err)
+		return fmt.Errorf("%s is no bootloader: %w", segmentText(first), plainly(err))
 	}
 	if l.chip, err = flasher.ChipNamed(img.Chip); err != nil {
 		return err
@@ -264,7 +264,7 @@ func (l *layout) checkContent(s Segment, p flasher.Partition) error {
 	case p.Type == flasher.AppPartition:
 		img, err := flasher.ParseImage(s.Data)
 		if err != nil {
-			return fmt.Errorf("%s is no application: %w", segmentText(s), err)
+			return fmt.Errorf("%s is no application: %w", segmentText(s), plainly(err))
 		}
 		if img.Chip != l.chip.Name {
 			return fmt.Errorf("%s is for the %s, but the bootloader is for the %s", segmentText(s), img.Chip, l.chip.Name)

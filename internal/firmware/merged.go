@@ -57,7 +57,7 @@ func findMerged(p Segment) (*merged, error) {
 			return &merged{p, chip, table, p.Offset + uint32(at)}, nil
 		}
 		if firstErr == nil {
-			firstErr = fmt.Errorf("%s at %#x: %w", p.Name, p.Offset+uint32(at), err)
+			firstErr = fmt.Errorf("%s at %#x: %w", p.Name, p.Offset+uint32(at), plainly(err))
 		}
 	}
 	return nil, firstErr

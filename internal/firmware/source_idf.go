@@ -44,7 +44,7 @@ func readIDF(root *os.Root) (*build, error) {
 // parseIDF returns the build without the data of its parts.
 func parseIDF(data []byte) (*build, error) {
 	var args idfArgs
-	if err := json.Unmarshal(data, &args); err != nil {
+	if err := parseJSON(data, &args); err != nil {
 		return nil, err
 	}
 	if err := checkPlain(data); err != nil {
@@ -74,7 +74,7 @@ func parseIDF(data []byte) (*build, error) {
 // writing it.
 func checkPlain(data []byte) error {
 	var entries map[string]json.RawMessage
-	if err := json.Unmarshal(data, &entries); err != nil {
+	if err := parseJSON(data, &entries); err != nil {
 		return err
 	}
 	for name, raw := range entries {

@@ -226,6 +226,32 @@ func TestImportWebToolsChoosesBuild(t *testing.T) {
 	}
 }
 
+// A web installer's files may be called as PlatformIO calls them: its manifest knows
+// of more.
+func TestImportWebToolsBeforePlatformIO(t *testing.T) {
+	files := pioFolder(t, "esp32c3")
+	part := func(path string, offset any) object { return object{"path": path, "offset": offset} }
+	manifest := func(offset any) []byte {
+		return asJSON(t, object{"builds": []object{{"chipFamily": "ESP32-C3", "parts": []object{
+			part("bootloader.bin", 0), part("partitions.bin", 0x8000), part("boot_app0.bin", 0xE000), part("firmware.bin", offset),
+		}}}})
+	}
+	files["manifest.json"] = manifest(0x10000)
+	r, err := firmware.Import(t.TempDir(), "x", folder(t, files), firmware.ImportOptions{})
+	if err != nil || r.Source != "esp-web-tools" {
+		t.Errorf("imported as %v, error %v", r, err)
+	}
+	for offset, want := range map[any]string{
+		"0x10000": "builds.parts.offset is a string: want a number from 0 to 4294967295",
+		-4096:     "builds.parts.offset is a number -4096: want a number",
+	} {
+		files["manifest.json"] = manifest(offset)
+		wantError(t, files, firmware.ImportOptions{}, want)
+	}
+	files["manifest.json"] = []byte("<html>")
+	wantError(t, files, firmware.ImportOptions{}, "manifest.json: it is no JSON")
+}
+
 // Applications built with Arduino carry the description of Arduino's library;
 // a manifest knows better.
 func TestImportOfArduino(t *testing.T) {

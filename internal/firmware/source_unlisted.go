@@ -29,14 +29,14 @@ func (u unlisted) read(root *os.Root) (*build, error) {
 	}
 	img, err := flasher.ParseImage(bootloader)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", u.bootloader, err)
+		return nil, fmt.Errorf("%s: %w", u.bootloader, plainly(err))
 	}
 	chip, err := flasher.ChipNamed(img.Chip)
 	if err != nil {
 		return nil, err
 	}
 	if p.table, err = flasher.ParsePartitionTable(partitions); err != nil {
-		return nil, fmt.Errorf("%s: %w", u.partitions, err)
+		return nil, fmt.Errorf("%s: %w", u.partitions, plainly(err))
 	}
 	app, err := bootPartition(p.table, nil)
 	if err != nil {

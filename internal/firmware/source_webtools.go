@@ -1,7 +1,6 @@
 package firmware
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -48,7 +47,7 @@ func readWebTools(root *os.Root, name, chip string) (*build, error) {
 // parseWebTools returns the build for that chip without the data of its parts.
 func parseWebTools(data []byte, chip string) (*build, error) {
 	var m webManifest
-	if err := json.Unmarshal(data, &m); err != nil {
+	if err := parseJSON(data, &m); err != nil {
 		return nil, err
 	}
 	if len(m.Builds) == 0 {
