@@ -33,7 +33,7 @@ func (l *hold) reason(h hindrance) error {
 	return l.why[h]
 }
 
-// first returns the weightiest of the reasons before a hindrance.
+// first returns the weightiest of the reasons before a hindrance. Callers hold mu.
 func (l *hold) first(before hindrance) error {
 	for _, why := range l.why[:before] {
 		if why != nil {

@@ -110,7 +110,7 @@ func (a *attempt) judge(ctx context.Context, err error) (jobs.Outcome, *jobs.Fai
 	if errors.Is(context.Cause(ctx), errStopped) || errors.Is(err, errStopped) {
 		return jobs.Aborted, &jobs.Failure{
 			Phase: phaseOf(err), Kind: kindStopped, Blame: jobs.BlameRig,
-			Text: "flashd was stopped before the unit was done.", Hint: "Leave the unit in its slot; it is begun again when flashd starts.",
+			Text: "The line was stopped before the unit was done.", Hint: "Leave the unit in its slot; it is begun again when the line goes on.",
 		}
 	}
 	if errors.Is(context.Cause(ctx), flasher.Detached) {
