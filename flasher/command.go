@@ -217,7 +217,8 @@ func (d *Device) changeReg(ctx context.Context, reg, clearBits, setBits uint32) 
 type regWrite struct{ reg, value uint32 }
 
 // writeRegs writes registers in order. The stub takes them all in one frame
-// (esp-flasher-stub command_handler.c); of ROMs that is not documented.
+// (esp-flasher-stub command_handler.c); of ROMs that is not documented, and seen on
+// those of ESP32, S3 and C3 only.
 func (d *Device) writeRegs(ctx context.Context, writes ...regWrite) error {
 	if !d.stub {
 		for _, w := range writes {
