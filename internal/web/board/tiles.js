@@ -47,6 +47,7 @@ const tallRow = 14; // what a large shape above the word has room in, in rem
 export function arrange(changed = []) {
   const list = $("slots");
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  list.classList.toggle("many", tiles.size > 16); // which makes the charts smaller
   const width = list.clientWidth;
   const whole = innerHeight - (list.getBoundingClientRect().top + scrollY) - gap * rem;
   const aboveCharts = whole - $("charts").offsetHeight - document.querySelector("footer").offsetHeight - 2 * gap * rem;
