@@ -48,7 +48,7 @@ func (a *attempt) firmwareToWatch(ctx context.Context) (all []watched, err error
 	if err != nil {
 		return nil, err
 	}
-	a.untouched.firmware.Proved = release != nil
+	a.untouched.firmware.Proved = release != nil && len(regions) > 0
 	for _, r := range regions {
 		w := watched{Region: r}
 		partition := a.partitionOf(r)
