@@ -108,7 +108,7 @@ func (s *stub) blank(address uint32) bool {
 func (s *stub) writeOut(data []byte) (uint32, error) {
 	w := &s.write
 	end := w.address + uint32(len(data))
-	if !within(w.address, uint32(len(data)), s.flashSize) {
+	if len(data) > 0 && !within(w.address, uint32(len(data)), s.flashSize) {
 		return stubFlashFailed, nil
 	}
 	for w.eraseNext < end {
