@@ -245,6 +245,7 @@ func testRework(b *browser, j *jig) {
 	eval[bool](b, `document.querySelector("#slotState a").click(), true`)
 	b.waitText("#reworks", reason)
 	b.waitText("#reworks", "done")
+	b.waitText("#attempts", "firmware is still that of demo, proved by the chip")
 	j.unplug(1)
 	b.wait("the form", `document.querySelector(".reworkForm")`)
 	if by := eval[string](b, `document.querySelector("[name=by]").value`); by != "Kim" {

@@ -32,6 +32,7 @@ function attempt(a) {
     a.failure?.hint ? make("p", { className: "hint" }, a.failure.hint) : "",
     ...(a.notes ?? []).map((note) => make("p", {}, note)),
     a.rework ? make("p", {}, `Rework (${reworkKind(a.rework)}) allowed by ${a.rework.by}: ${a.rework.reason}`) : "",
+    a.firmware ? make("p", {}, `Its firmware is still that of ${a.firmware.release}` + (a.firmware.proved ? ", proved by the chip." : ", as the record has it.")) : "",
     ...phases(a),
     a.verified?.length ? make("details", {}, make("summary", {}, `Verified on the chip: ${a.verified.length} ${a.verified.length === 1 ? "region" : "regions"}`), table([
       ["Region", (r) => r.name], ["Offset", (r) => "0x" + r.offset.toString(16), "short"], ["Size", (r) => bytes(r.size), "short"],
