@@ -40,7 +40,7 @@ func TestUnitOnUSBOTG(t *testing.T) {
 	unit := newUnit(t, 3, usbip.USBOTG)
 	unit.Chip().HoldBoot(true)
 	f.plug(unit, 0)
-	f.awaitPhase(0, "verify")
+	f.awaitPhase(0, "write")
 	unit.Chip().HoldBoot(false)
 	f.expect(f.result(0), "pass")
 	f.provisioned(unit, unitOf(3))

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"hoptech.co.nz/flashd/flasher/espsim/usbip"
+	"hoptech.co.nz/flashd/internal/hotplug"
 )
 
 // flashdID is the daemon's user and group: see /etc/passwd and /etc/group in
@@ -46,6 +47,7 @@ func TestDaemonWithoutRoot(t *testing.T) {
 	if err := daemon.Wait(); err != nil {
 		t.Errorf("flashd: %v", err)
 	}
+	ignoredByModemManager(t)
 	f := &fixture{T: t, log: &lockedBuffer{}}
 	f.provisioned(fine, unitOf(60))
 	f.provisioned(wedged, unitOf(61))
@@ -55,6 +57,26 @@ func TestDaemonWithoutRoot(t *testing.T) {
 	if t.Failed() {
 		t.Log(out.String())
 		t.Log(kernelLog())
+	}
+}
+
+// ignoredByModemManager checks the marks of what is plugged in.
+func ignoredByModemManager(t *testing.T) {
+	t.Helper()
+	devices, err := (&hotplug.Sysfs{}).List(t.Context())
+	if err != nil || len(devices) == 0 {
+		t.Fatalf("boards: %v, %v", devices, err)
+	}
+	for _, d := range devices {
+		for node, mark := range map[string]string{
+			d.TTY: "ID_MM_PORT_IGNORE=1",
+			fmt.Sprintf("/dev/bus/usb/%03d/%03d", d.Bus, d.Address): "ID_MM_DEVICE_IGNORE=1",
+		} {
+			out, err := exec.CommandContext(t.Context(), "/bin/udevadm", "info", "--query=property", "--name="+node).CombinedOutput()
+			if err != nil || !strings.Contains(string(out), mark) {
+				t.Errorf("%s has no %s: %v\n%s", node, mark, err, out)
+			}
+		}
 	}
 }
 
