@@ -205,6 +205,22 @@ func TestUnlink(t *testing.T) {
 	}
 }
 
+// An adapter that hangs still is what it was to the bus, which is how a host can
+// reset it, and leaves its driver without an answer until then.
+func TestHangsUntilItIsReset(t *testing.T) {
+	h, b := attach(t, usbip.CP2102)
+	h.control(0x00, 9, 1, 0, 0, nil)
+	b.Hang()
+	h.submit(false, 0, 0, [8]byte{0x41, 0x07, 0, 3}, nil) // an answer to it would be read as one to the next
+	if _, d := h.control(0x80, 6, 0x0100, 0, 18, nil); len(d) != 18 {
+		t.Errorf("device descriptor % x", d)
+	}
+	h.control(0x00, 9, 1, 0, 0, nil) // as after a reset
+	if status, _ := h.control(0x41, 0x07, 0x300, 0, 0, nil); status != 0 {
+		t.Errorf("after a reset: status %d", status)
+	}
+}
+
 func TestPluggedTwice(t *testing.T) {
 	h, b := attach(t, usbip.CP2102)
 	h.control(0x80, 6, 0x0100, 0, 18, nil)
