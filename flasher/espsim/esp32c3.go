@@ -6,9 +6,11 @@ var ESP32C3 = &Model{
 	Name: "esp32c3", ChipID: 5, Magic: 0x1B31506F, SecurityInfo: 20, BeginWords: 5,
 	ROM: ROM{
 		APIVersion: 3, Ring: 0x800,
-		stray:     transfer{blockSize: romMaxBlock, address: 0x3FF1B9F0, encrypted: true},
+		// FLASH_DATA programs the flash at 0. The block size there is larger than what a
+		// frame may carry.
+		stray:     transfer{size: 0x10, blocks: 0x3FCCAE04, blockSize: romMaxBlock},
 		LoadFault: "Load access fault", StoreFault: "Store/AMO access fault",
-		StartsNothing: true, // esptool says so (targets/esp32c3.py)
+		StartsNothing: true,
 	},
 	BootloaderOffset: 0, Crystal: 40_000_000, UARTClockDivider: 0x60000014,
 	SPI: spiAt(0x60002000),

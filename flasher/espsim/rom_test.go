@@ -220,6 +220,7 @@ func TestROMFlashEnd(t *testing.T) {
 		inBubble(t, espsim.Config{Model: espsim.ESP32C3, Timing: espsim.Realistic(espsim.Bridge)}, func(t *testing.T, c *client) {
 			c.sync()
 			resets := c.chip.Stats().Resets
+			c.command(0x02, 0, 0, 0x400, 0x1000, 0)
 			c.command(0x04, tc.flag)
 			time.Sleep(200 * ms)
 			if got := c.chip.State(); got != tc.want {
