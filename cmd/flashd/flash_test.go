@@ -152,6 +152,8 @@ func TestFlashRefusesWhatCannotBeRight(t *testing.T) {
 		{"short salt", exitUsage, "32", []string{"--port", "socket://127.0.0.1:1", "--credentials", "derive:" + short}},
 		{"salt that others can read", exitUsage, "chmod 600", []string{"--port", "socket://127.0.0.1:1", "--credentials", "derive:" + open}},
 		{"unknown source", exitUsage, "derive:SALTFILE", []string{"--port", "socket://127.0.0.1:1", "--credentials", "guess"}},
+		{"unknown source with a file", exitUsage, "derive:SALTFILE", []string{"--port", "socket://127.0.0.1:1", "--credentials", "file:x"}},
+		{"server without a token", exitUsage, "--token-file", []string{"--port", "socket://127.0.0.1:1", "--credentials", "server:https://config.example.com"}},
 		{"demo on a real port", exitUsage, "simulated", []string{"--port", "/dev/null", "--credentials", "demo"}},
 		{"no such port", exitFailure, "flashd ports lists", []string{"--port", "/dev/ttyNONE", "--credentials", "demo"}},
 		{"no port at all", exitUsage, "no serial port", []string{"--port", ".", "--credentials", "demo"}},

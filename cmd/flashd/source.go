@@ -51,6 +51,8 @@ func (s *settings) setCredentials(spec string) error {
 		}
 	case demo:
 		return nil
+	default:
+		where = "" // there is no such source
 	}
 	if where == "" {
 		return usagef("--credentials %q: want derive:SALTFILE, csv:FILE, server:URL or demo", spec)
@@ -101,7 +103,11 @@ func (s settings) chosenSource(waiting func(error)) (credentials.Source, error) 
 
 func serverSource(c config.Server, waiting func(error)) (credentials.Source, error) {
 	token, err := readSecret(c.TokenFile, c.TokenEnv)
-	if err != nil {
+	switch {
+	case err != nil && c.TokenFile == "":
+		return nil, withHint(exitUsage, fmt.Errorf("token of the config server: %w", err),
+			"Or name a file that holds it: with --token-file of flashd flash, or as token_file in flashd.yaml.")
+	case err != nil:
 		return nil, fmt.Errorf("token of the config server: %w", err)
 	}
 	return credentials.NewServer(credentials.ServerConfig{
