@@ -39,7 +39,7 @@ func imageImportCommand() *cli.Command {
 			configFlag(), imagesFlag(),
 			&cli.StringFlag{Name: "chip", Usage: "the `CHIP` that the images have to be for, such as esp32s3", Action: checkChip},
 			&cli.StringFlag{Name: "flash-size", Usage: "`SIZE` to write into the bootloader's header, such as 8MB; default: as built"},
-			&cli.StringFlag{Name: "template", Usage: "`FILE` with the NVS template; default: nvs.csv beside the build, or one for the gateway firmware"},
+			&cli.StringFlag{Name: "template", Usage: "`FILE` with the NVS template; default: nvs.csv in the build's folder or beside its one .bin, or one for the gateway firmware"},
 			&cli.BoolFlag{Name: "nvs-encrypted", Usage: "give every unit NVS keys of its own, in the partition nvs_keys, and encrypted NVS"},
 		},
 		Action: importImage,
@@ -74,19 +74,24 @@ func importImage(c *cli.Context) error {
 		return err
 	}
 	r, err := firmware.Import(dir, args[0], args[1], opts)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return withHint(exitFailure, err, ownUser+" That user has to be able to read BUILD, too.")
+	case err != nil:
 		return releaseError(err)
 	}
 	return describeRelease(c.App.Writer, "imported", r)
 }
 
-// releaseError gives errors about releases their exit codes.
+// releaseError gives errors about releases their exit codes and hints.
 func releaseError(err error) error {
 	switch {
 	case errors.Is(err, firmware.ErrExists):
 		return &exitError{code: exitRefused, err: err}
 	case errors.Is(err, firmware.ErrNotFound):
 		return withHint(exitFailure, err, "See flashd image list.")
+	case errors.Is(err, fs.ErrPermission):
+		return withHint(exitFailure, err, ownUser)
 	}
 	return err
 }
@@ -113,7 +118,7 @@ func listImages(c *cli.Context) error {
 		return withHint(exitFailure, err, "Name the folder with --images, or make it by importing a release.")
 	}
 	if err != nil {
-		return err
+		return releaseError(err)
 	}
 	if len(list) == 0 {
 		fmt.Fprintf(c.App.ErrWriter, "flashd: there is no release in %s yet; see flashd image import --help\n", dir)

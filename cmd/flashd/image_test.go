@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -148,5 +149,14 @@ func TestImageCommandRefuses(t *testing.T) {
 	}
 	if _, errs, code := runImage(t, "list", "--images", filepath.Join(images, "none")); code != exitFailure || !strings.Contains(errs, "--images") {
 		t.Errorf("list of nowhere: exit code %d: %s", code, errs)
+	}
+}
+
+// Root, as whom tests may run, is denied nothing.
+func TestReleasesOfAnotherUser(t *testing.T) {
+	var says strings.Builder
+	code := report(&says, releaseError(&fs.PathError{Op: "open", Path: "firmware-images", Err: fs.ErrPermission}))
+	if code != exitFailure || !strings.Contains(says.String(), "sudo -u flashd") {
+		t.Errorf("%d: %s", code, says.String())
 	}
 }

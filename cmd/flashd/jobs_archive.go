@@ -51,8 +51,12 @@ func archive(c *cli.Context) error {
 	if err != nil {
 		return diskError(err)
 	}
+	where := ""
+	if dir == "" {
+		where = ", in the archive_dir of the station" // which alone knows it
+	}
 	for _, r := range filled {
-		fmt.Fprintf(c.App.Writer, "%d attempts are in %s.\n", r.Attempts, filepath.Join(dir, r.File))
+		fmt.Fprintf(c.App.Writer, "%d attempts are in %s%s.\n", r.Attempts, filepath.Join(dir, r.File), where)
 	}
 	if len(filled) == 0 {
 		fmt.Fprintln(c.App.Writer, "There is nothing to archive.")
@@ -61,6 +65,7 @@ func archive(c *cli.Context) error {
 }
 
 // archiveBefore asks the station if one runs, and opens the store if none does.
+// dir is where the files are, "" if the station has filled them.
 func archiveBefore(c *cli.Context, before time.Time) (filled []jobs.Archive, dir string, err error) {
 	cfg, err := recordConfig(c)
 	if err != nil {

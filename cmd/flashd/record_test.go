@@ -77,7 +77,7 @@ func TestRecordOfARunningStation(t *testing.T) {
 
 	archived := flashd("jobs", "archive", "--before", "1ms")
 	files, err := filepath.Glob(filepath.Join(dir, "archive", "*.jsonl.zst"))
-	if err != nil || len(files) != 1 || !strings.Contains(archived, filepath.Base(files[0])) {
+	if err != nil || len(files) != 1 || !strings.Contains(archived, filepath.Base(files[0])+", in the archive_dir") {
 		t.Fatalf("archives %q, %v: %s", files, err, archived)
 	}
 	flashd("jobs", "check")

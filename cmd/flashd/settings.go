@@ -153,7 +153,7 @@ func (s settings) loadRelease() (*firmware.Release, error) {
 		return nil, withHint(exitFailure, err, "flashd image list shows the releases there are; flashd image import makes one.")
 	}
 	if err != nil {
-		return nil, err
+		return nil, releaseError(err)
 	}
 	return r, s.checkRelease(r)
 }
