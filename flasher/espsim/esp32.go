@@ -4,7 +4,10 @@ package espsim
 // targets/esp32.py; boot log of an ESP32-DevKitC.
 var ESP32 = &Model{
 	Name: "esp32", ChipID: 0, Magic: 0x00F01D83, SecurityInfo: 0, BeginWords: 4,
-	ROM:              ROM{Ring: 0x100, KeepsSync: true, WholeWindows: true, DivisionTraps: true},
+	ROM: ROM{
+		Ring: 0x100, KeepsSync: true, WholeWindows: true, DivisionTraps: true,
+		stray: transfer{written: 0x3FFE3E90, address: 0x3FFE3E50},
+	},
 	BootloaderOffset: 0x1000, Crystal: 40_000_000, ROMCrystal: 3020 * 15625 * 34 / 40, UARTClockDivider: 0x3FF40014,
 	SPI: SPIRegisters{
 		Base: 0x3FF42000, User: 0x1C, User1: 0x20, User2: 0x24, MOSILength: 0x28, MISOLength: 0x2C, W0: 0x80,
