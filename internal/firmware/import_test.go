@@ -208,6 +208,7 @@ func TestImportRefusesBadImages(t *testing.T) {
 	}{
 		{"damaged application", map[string][]byte{"firmware.bin": flip(pio["firmware.bin"], 5000)}, firmware.ImportOptions{}, []string{"firmware.bin at 0x10000 is no application", "checksum"}},
 		{"cut application", map[string][]byte{"firmware.bin": pio["firmware.bin"][:90000]}, firmware.ImportOptions{}, []string{"firmware.bin", "cut off"}},
+		{"bootloader twice", map[string][]byte{"firmware.bin": pio["bootloader.bin"]}, firmware.ImportOptions{}, []string{"firmware.bin at 0x10000 is the bootloader once more: want the application"}},
 		{"damaged bootloader", map[string][]byte{"bootloader.bin": flip(pio["bootloader.bin"], 5000)}, firmware.ImportOptions{}, []string{"bootloader.bin", "checksum"}},
 		{"damaged table", map[string][]byte{"partitions.bin": flip(pio["partitions.bin"], 5)}, firmware.ImportOptions{}, []string{"partitions.bin", "MD5"}},
 		{"empty file", map[string][]byte{"firmware.bin": {}}, firmware.ImportOptions{}, []string{"firmware.bin is empty"}},

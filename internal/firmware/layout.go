@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 
 	"hoptech.co.nz/flashd/flasher"
@@ -268,6 +269,9 @@ func (l *layout) checkContent(s Segment, p flasher.Partition) error {
 		}
 		if img.Chip != l.chip.Name {
 			return fmt.Errorf("%s is for the %s, but the bootloader is for the %s", segmentText(s), img.Chip, l.chip.Name)
+		}
+		if reflect.DeepEqual(img.Segments, l.bootloader.Segments) {
+			return fmt.Errorf("%s is the bootloader once more: want the application", segmentText(s))
 		}
 		if s.Offset != p.Offset {
 			return fmt.Errorf("%s does not start where its partition %s does", segmentText(s), p)
