@@ -168,8 +168,8 @@ func (r *rom) setParams(q *request) bool {
 }
 
 // addressBits takes how many bits of address the ROM sends to the flash: a byte each
-// for erasing a sector and a block, for programming and for reading
-// (esp_rom_spi_set_address_bit_len). 24 is usual; here it always is.
+// for erasing a sector and a block, for programming and for reading (the first four
+// of rom_spiflash_legacy_funcs). 24 is usual; here it always is.
 func (r *rom) addressBits(q *request) bool {
 	if q.length != 8 {
 		return r.refuse(romInvalid)
