@@ -23,7 +23,8 @@ func sketches(root *os.Root) (names []string) {
 
 // readArduino reads the build folder of a sketch. Its application says of itself
 // only that it is Arduino's: the sketch's name stands for the project.
-func readArduino(root *os.Root, names []string) (*build, error) {
+func readArduino(root *os.Root) (*build, error) {
+	names := sketches(root)
 	if len(names) > 1 {
 		return nil, fmt.Errorf("there are several sketches here (%s): leave the files of one", strings.Join(names, ", "))
 	}
