@@ -24,7 +24,7 @@ const resetLag = time.Second
 // It is done once an insertion, and reports whether the unit may be asked
 // again, once it is there.
 func (a *attempt) revive(ctx context.Context) bool {
-	if a.ResetPort == nil || a.revived {
+	if a.ResetPort == nil || a.revived || ctx.Err() != nil { // then nobody listens any more
 		return false
 	}
 	a.revived = true

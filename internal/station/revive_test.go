@@ -82,6 +82,26 @@ func TestSilentPortHasLeft(t *testing.T) {
 	})
 }
 
+// Nor is the port of a unit reset that flashd itself has stopped talking to.
+func TestAbandonedPortIsNotReset(t *testing.T) {
+	var resets atomic.Int32
+	onBench(t, func(cfg *station.Config) {
+		cfg.ResetPort = func(context.Context, hotplug.Device) error {
+			resets.Add(1)
+			return nil
+		}
+	}, func(b *bench) {
+		b.insert(left, newUnit(1, espsim.Fault{Kind: espsim.Silence, Op: uint8(flasher.Sync), Times: -1}))
+		b.await(left, "work", func(s station.SlotView) bool { return s.Phase == "connect" })
+		b.stop()
+		b.Abandon()
+		b.await(left, "an end", func(s station.SlotView) bool { return s.State != station.Working })
+		if n := resets.Load(); n != 0 {
+			t.Errorf("the port was reset %d times", n)
+		}
+	})
+}
+
 func tellsOfPower(a jobs.Attempt) bool {
 	return a.Failure != nil && strings.Contains(a.Failure.Hint, "power off and on")
 }
