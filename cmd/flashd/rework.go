@@ -74,10 +74,10 @@ func rework(c *cli.Context) error {
 func reworkUnits(c *cli.Context) (units []string, err error) {
 	for _, arg := range c.Args().Slice() {
 		unit, err := unitID(arg)
-		if near := meant(c.Command.HelpName+" ", arg, commandNames(c.Command.Subcommands)); err != nil && near != "" {
-			return nil, usagef("%w%s", err, near)
-		}
 		if err != nil {
+			if near := meant(c.Command.HelpName+" ", arg, commandNames(c.Command.Subcommands)); near != "" {
+				return nil, usagef("%w%s", err, near)
+			}
 			return nil, err
 		}
 		units = append(units, unit)
