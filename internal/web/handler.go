@@ -63,7 +63,8 @@ type Config struct {
 // the token may change.
 func NewHandler(cfg Config) http.Handler {
 	s := newServer(cfg)
-	if s.may = WithToken; cfg.Token == "" {
+	s.may = WithToken
+	if cfg.Token == "" {
 		s.may = NoChanges
 	}
 	return patient(secure(onlyHosts(cfg, onlyOwnPages(paced(s.routes(withToken(cfg.Token)))))))

@@ -106,7 +106,7 @@ func unitFilterOf(q url.Values) (f UnitFilter, err error) {
 	return f, f.Check()
 }
 
-// query is the inverse of UnitFilterOf for what UnitFilter has exported.
+// query is the inverse of unitFilterOf for the exported fields.
 func (f UnitFilter) query() url.Values {
 	q := queryOf(jobs.Filter{Outcome: f.Outcome, Release: f.Release, Since: f.Since, Until: f.Until, Limit: f.Limit})
 	for name, value := range map[string]string{qPart: f.Part, qState: f.State} {

@@ -31,24 +31,28 @@ func (w Words) Check(f jobs.Filter, store *jobs.Store) error {
 		known       []string
 		alone       jobs.Filter
 	}{
-		{qSlot, f.Slot, w.Slots, jobs.Filter{Slot: f.Slot, Limit: 1}},
-		{qRelease, f.Release, w.Releases, jobs.Filter{Release: f.Release, Limit: 1}},
+		{qSlot, f.Slot, w.Slots, jobs.Filter{Slot: f.Slot}},
+		{qRelease, f.Release, w.Releases, jobs.Filter{Release: f.Release}},
 	} {
 		if word.text == "" || len(word.known) == 0 || slices.Contains(word.known, word.text) {
 			continue
 		}
-		recorded := false
-		for _, err := range store.Attempts(word.alone) {
-			if err != nil {
-				return err
-			}
-			recorded = true
-		}
-		if !recorded {
+		if recorded, err := anyAttempt(store, word.alone); err != nil {
+			return err
+		} else if !recorded {
 			return unknownWord(word.field, word.text, word.known)
 		}
 	}
 	return nil
+}
+
+// anyAttempt reports whether the record has an attempt that f selects.
+func anyAttempt(store *jobs.Store, f jobs.Filter) (bool, error) {
+	f.Limit = 1
+	for _, err := range store.Attempts(f) {
+		return err == nil, err
+	}
+	return false, nil
 }
 
 // CheckWords refuses a kind of failure or a phase that there is not. The error is
