@@ -3,15 +3,10 @@ package hotplug
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
 	"maps"
 	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Options of Watch. Zero values mean the defaults.
@@ -57,13 +52,6 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// mayOpen reports why this process may not read and write the node at tty.
-// Without udev a node is root's; with it the group follows some 50 ms after
-// the tty has appeared.
-func mayOpen(tty string) error {
-	return unix.Faccessat(unix.AT_FDCWD, tty, unix.R_OK|unix.W_OK, unix.AT_EACCESS)
-}
-
 // Watch lists at once, after every wake and from time to time, and reports
 // boards that came and went since the listing before. A board that gives way
 // to another one at the same path, or that enumerates again, is a Detach
@@ -97,18 +85,9 @@ type watcher struct {
 	retry   time.Duration     // pause before the next listing while something is pending
 }
 
-// wait is about a board whose tty is not usable yet.
-type wait struct {
-	device Device
-	why    error // it is not usable
-	since  time.Time
-	told   bool // that it takes long
-}
-
-const (
-	firstRetry = 50 * time.Millisecond
-	longWait   = 2 * time.Second // udev has long done its part
-)
+// firstRetry is the first pause while something is pending; each is twice as long as
+// that before.
+const firstRetry = 50 * time.Millisecond
 
 func (w *watcher) run(ctx context.Context) {
 	for ctx.Err() == nil {
@@ -198,58 +177,6 @@ func (w *watcher) look(ctx context.Context) {
 			w.send(ctx, Event{Kind: Unusable, Device: p.device, Why: p.why})
 		}
 	}
-}
-
-// sift returns the usable ones of devices by path and remembers the others as
-// pending.
-func (w *watcher) sift(devices []Device) map[string]Device {
-	usable, pending := map[string]Device{}, map[string]*wait{}
-	for _, d := range devices {
-		why := w.unusable(d)
-		if why == nil {
-			usable[d.Path] = d
-			continue
-		}
-		p := w.pending[d.Path]
-		if p == nil || p.device.Address != d.Address {
-			p = &wait{since: time.Now()}
-		}
-		p.device, p.why = d, why
-		pending[d.Path] = p
-		if !p.told && time.Since(p.since) >= longWait {
-			p.told = true
-			w.opts.Log.Warn("what is plugged in cannot be used", "path", d.Path, "id", d.ID().String(), "tty", d.TTY, "reason", why.Error())
-		}
-	}
-	w.pending = pending
-	return usable
-}
-
-// unusable returns why no use can be made of d yet, or nil.
-func (w *watcher) unusable(d Device) error {
-	if err := w.opts.Refuse(d); err != nil {
-		return err
-	}
-	if d.TTY == "" {
-		return errNoTTY
-	}
-	return w.opts.Usable(d.TTY)
-}
-
-var errNoTTY = errors.New("no driver has made a tty for it")
-
-// forbidden returns why no board can be used although there are some: this process
-// lacks the permission. What one board lacks is that board's trouble.
-func (w *watcher) forbidden(usable map[string]Device) error {
-	if len(usable) > 0 {
-		return nil
-	}
-	for _, p := range w.pending {
-		if p.told && errors.Is(p.why, fs.ErrPermission) {
-			return fmt.Errorf("no board can be opened (%s: %w)", p.device.TTY, p.why)
-		}
-	}
-	return nil
 }
 
 // tell passes trouble on when it begins and when it is over.
