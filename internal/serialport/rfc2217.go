@@ -12,27 +12,6 @@ import (
 	"time"
 )
 
-// Commands of a client, RFC 2217 section 3; a server answers each with the
-// command plus 100 and the value that is now in force.
-const (
-	comBaud     = 1
-	comDataSize = 2
-	comParity   = 3
-	comStopSize = 4
-	comControl  = 5
-
-	comAnswer = 100
-)
-
-// Values of comControl.
-const (
-	noFlowControl = 1
-	dtrOn         = 8
-	dtrOff        = 9
-	rtsOn         = 11
-	rtsOff        = 12
-)
-
 const (
 	// answerLimit is how long a server may take to answer; the timeout=
 	// option of the URL changes it. Three seconds are pyserial's default.
@@ -41,10 +20,6 @@ const (
 	// linesLimit is how long it may take for DTR and RTS at most: package flasher
 	// takes a port for gone whose lines are not set within two seconds.
 	linesLimit = time.Second
-
-	// unreadLimit is how many bytes wait for a reader; more are lost, as they
-	// are by a tty that nobody reads.
-	unreadLimit = 1 << 20
 )
 
 // rfc2217 is a serial port shared by a server such as ser2net,
@@ -65,12 +40,6 @@ type rfc2217 struct {
 	more   sync.Cond // unread or err has changed
 	unread []byte
 	err    error // why there will be no more
-}
-
-// answer is one reply: the command it answers and the value in force.
-type answer struct {
-	command byte
-	value   uint32
 }
 
 func openRFC2217(ctx context.Context, u *url.URL) (*rfc2217, error) {
@@ -266,63 +235,4 @@ func (p *rfc2217) Close() error {
 	err := p.socket.Close()
 	p.wg.Wait()
 	return err
-}
-
-// receive takes the stream apart until it ends.
-func (p *rfc2217) receive() {
-	parser := telnetParser{option: p.onOption, subneg: p.onSubnegotiation}
-	in := make([]byte, 16<<10)
-	for {
-		n, err := p.conn.Read(in)
-		data := parser.parse(nil, in[:n])
-		p.mu.Lock()
-		p.unread = append(p.unread, data[:min(len(data), unreadLimit-len(p.unread))]...)
-		p.err = err
-		p.mu.Unlock()
-		p.more.Broadcast()
-		if err != nil {
-			return
-		}
-	}
-}
-
-// onOption answers what the server offers or asks for beyond what start has
-// already agreed to.
-func (p *rfc2217) onOption(verb, option byte) {
-	if option == optComPort && (verb == tnDo || verb == tnDont) {
-		select {
-		case p.agreed <- verb == tnDo:
-		default: // start has its answer
-		}
-	}
-	if option == optBinary || option == optSGA || option == optComPort {
-		return
-	}
-	switch verb {
-	case tnWill:
-		_ = p.send([]byte{tnIAC, tnDont, option}) // receive meets the same error
-	case tnDo:
-		_ = p.send([]byte{tnIAC, tnWont, option})
-	}
-}
-
-func (p *rfc2217) onSubnegotiation(sub []byte) {
-	if len(sub) < 3 || sub[0] != optComPort || sub[1] < comAnswer {
-		return
-	}
-	a := answer{command: sub[1] - comAnswer}
-	for _, c := range sub[2:min(len(sub), 6)] {
-		a.value = a.value<<8 | uint32(c)
-	}
-	select {
-	case p.answers <- a:
-	default: // nobody is waiting for any of these
-	}
-}
-
-// subnegotiation appends a COM-PORT-OPTION command to dst.
-func subnegotiation(dst []byte, command byte, value ...byte) []byte {
-	dst = append(dst, tnIAC, tnSB, optComPort, command)
-	dst = telnetEscape(dst, value)
-	return append(dst, tnIAC, tnSE)
 }
