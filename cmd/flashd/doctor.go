@@ -95,7 +95,7 @@ func wrongAs(err error, advice string) finding {
 	if errors.As(err, &e) && e.hint != "" {
 		advice = e.hint
 	}
-	return wrong(advice, "%v", err)
+	return wrong(advice, "%s", inWords(err))
 }
 
 // examine writes what every check finds.

@@ -137,7 +137,7 @@ func TestDoctorChecks(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, bad, "chmod 600"},
-		{"no salt", "credentials", remove("salt"), bad, "no such file"},
+		{"no salt", "credentials", remove("salt"), bad, "salt: /"},
 		{"secret of the service", "credentials", func(_ *testing.T, p *patient) { p.Credentials.Derive.SaltFile = "/run/credentials/flashd.service/salt" }, doubt, "only the service can read"},
 		{"private secrets", "secrets", nil, good, "no file"},
 		{"open CSV file", "secrets", func(t *testing.T, p *patient) {

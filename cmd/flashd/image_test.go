@@ -153,10 +153,12 @@ func TestImageCommandRefuses(t *testing.T) {
 }
 
 // Root, as whom tests may run, is denied nothing.
-func TestReleasesOfAnotherUser(t *testing.T) {
-	var says strings.Builder
-	code := report(&says, releaseError(&fs.PathError{Op: "open", Path: "firmware-images", Err: fs.ErrPermission}))
-	if code != exitFailure || !strings.Contains(says.String(), "sudo -u flashd") {
-		t.Errorf("%d: %s", code, says.String())
+func TestFilesOfAnotherUser(t *testing.T) {
+	denied := &fs.PathError{Op: "open", Path: "of-another", Err: fs.ErrPermission}
+	for hint, err := range map[string]error{"sudo -u flashd": releaseError(denied), "sudo chown flashd": misconfigured(denied)} {
+		var says strings.Builder
+		if report(&says, err); !strings.Contains(says.String(), hint) {
+			t.Errorf("want %q in %s", hint, says.String())
+		}
 	}
 }

@@ -124,8 +124,11 @@ func misconfigured(err error) error {
 		return err
 	}
 	hint := ""
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		hint = "Put it there, or name another file."
+	case errors.Is(err, fs.ErrPermission):
+		hint = "Give it to the user who runs flashd; at a station: sudo chown flashd FILE."
 	}
 	return withHint(exitUsage, err, hint)
 }
