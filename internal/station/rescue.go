@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"hoptech.co.nz/flashd/internal/firmware"
 	"hoptech.co.nz/flashd/jobs"
@@ -28,11 +29,10 @@ func (r rescue) open() (*os.Root, error) {
 	return os.OpenRoot(r.dir)
 }
 
-// fileOf names the copy for one rework of one unit. A later rework must not bring
-// back what the unit held long ago.
+// fileOf names the copy for one rework of one unit.
 func fileOf(unit string, rework uint64) string { return fmt.Sprintf("%s-%d.nvs", unit, rework) }
 
-// keep keeps a copy, unless an earlier attempt of the same rework did.
+// keep keeps a copy.
 func (r rescue) keep(unit string, rework uint64, nvs []byte) error {
 	if r.dir == "" {
 		return nil
@@ -42,15 +42,12 @@ func (r rescue) keep(unit string, rework uint64, nvs []byte) error {
 		return err
 	}
 	defer root.Close()
-	name := fileOf(unit, rework)
-	if _, err := root.Stat(name); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return replacePrivate(root, name, nvs)
+	return replacePrivate(root, fileOf(unit, rework), nvs)
 }
 
-// find returns what was kept, or nil.
-func (r rescue) find(unit string, rework uint64) ([]byte, error) {
+// find returns what was kept for the first of some reworks for which anything was, or
+// nil.
+func (r rescue) find(unit string, reworks []uint64) ([]byte, error) {
 	if r.dir == "" {
 		return nil, nil
 	}
@@ -59,11 +56,13 @@ func (r rescue) find(unit string, rework uint64) ([]byte, error) {
 		return nil, err
 	}
 	defer root.Close()
-	nvs, err := root.ReadFile(fileOf(unit, rework))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	for _, rework := range reworks {
+		nvs, err := root.ReadFile(fileOf(unit, rework))
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nvs, err
+		}
 	}
-	return nvs, err
+	return nil, nil
 }
 
 // drop removes all that was kept for a unit.
@@ -93,17 +92,43 @@ func newRescueKeeper() *keeper {
 	}
 }
 
-// findHeld finds out what the unit held when its rework was first begun, if that
-// was cut off.
+// findHeld finds out what the unit held when its rework was first begun, if that was
+// cut off.
 func (a *attempt) findHeld(ctx context.Context) error {
+	undone, err := a.undone()
+	if err != nil {
+		return &fault{kindStore, err}
+	}
 	return a.rescued(ctx, func() (err error) {
-		a.nvs.rescued, err = a.rescue.find(a.decision.Unit.ID, a.decision.Rework.ID)
+		a.nvs.rescued, err = a.rescue.find(a.decision.Unit.ID, undone)
 		return err
 	})
 }
 
-// keepHeld makes sure that what the unit holds outlives the writes to come.
+// undone returns the unit's reworks since the last that was done, the oldest first: one
+// that has expired, or was cancelled or replaced, may have been cut off, and what it
+// left is the unit's state until it passes. What was kept for one that was done is what
+// the unit held long ago.
+func (a *attempt) undone() (reworks []uint64, err error) {
+	for r, err := range a.Store.Reworks(a.decision.Unit.ID, 0) {
+		if err != nil {
+			return nil, err
+		}
+		if !r.Used.IsZero() {
+			break
+		}
+		reworks = append(reworks, r.ID)
+	}
+	slices.Reverse(reworks)
+	return reworks, nil
+}
+
+// keepHeld makes sure that what the unit holds outlives the writes to come, unless what
+// it held before these were begun for the first time is kept.
 func (a *attempt) keepHeld(ctx context.Context) error {
+	if a.nvs.rescued != nil {
+		return nil
+	}
 	return a.rescued(ctx, func() error { return a.rescue.keep(a.decision.Unit.ID, a.decision.Rework.ID, a.nvs.before.nvs) })
 }
 
@@ -122,10 +147,13 @@ func (a *attempt) openHeld() (*firmware.Held, error) {
 		return a.Release.ReadHeld(a.nvs.before.nvs, a.nvs.before.keys)
 	}
 	held, lost, err := a.Release.RecoverHeld(a.nvs.before.nvs, a.nvs.rescued, a.nvs.before.keys)
-	if err == nil && lost > 0 {
+	if err != nil {
+		return nil, err
+	}
+	if lost > 0 {
 		a.note(fmt.Sprintf("%d keys are restored to NVS that it lost when the rework was cut off.", lost))
 	}
-	return held, err
+	return held, nil
 }
 
 // dropHeld forgets what was kept of a unit that has passed.

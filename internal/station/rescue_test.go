@@ -49,13 +49,18 @@ func fullNVS(t *testing.T, r *firmware.Release) []byte {
 
 // A full partition is packed anew, page over page, when the unit is taken out. What
 // it held is restored when it is put in again, even if its firmware or somebody else
-// has made nothing of the rest meanwhile.
+// has made nothing of the rest meanwhile, and if the rework that was cut off is over:
+// it is the next one's then to restore it.
 func TestReworkRestoresWhatWasCutOff(t *testing.T) {
 	for _, tc := range []struct {
-		cut   int  // which of the writes
-		wiped bool // before the unit is put in again
-	}{{1, false}, {2, false}, {3, false}, {4, false}, {2, true}} {
-		t.Run(fmt.Sprintf("in write %d, wiped %t", tc.cut, tc.wiped), func(t *testing.T) {
+		cut   int              // which of the writes
+		wiped bool             // before the unit is put in again
+		over  jobs.ReworkState // what has become of the rework by then
+	}{
+		{1, false, jobs.ReworkArmed}, {2, false, jobs.ReworkArmed}, {3, false, jobs.ReworkArmed}, {4, false, jobs.ReworkArmed}, {2, true, jobs.ReworkArmed},
+		{2, false, jobs.ReworkReplaced}, {2, false, jobs.ReworkCancelled}, {2, true, jobs.ReworkExpired},
+	} {
+		t.Run(fmt.Sprintf("in write %d, wiped %t, %s", tc.cut, tc.wiped, tc.over), func(t *testing.T) {
 			r, folder := bothReleases(t)["plain"], filepath.Join(t.TempDir(), "rework")
 			onReturn(t, r, func(c *station.Config) { c.Rescue = folder }, func(u *returned) {
 				image := fullNVS(t, r)
@@ -69,12 +74,11 @@ func TestReworkRestoresWhatWasCutOff(t *testing.T) {
 					})
 					u.insert(left, u.unit)
 				}
-				if _, err := u.AllowRework(u.Context(), jobs.Rework{
-					Unit: unitOf(1), Reason: "customer return", By: "Eve", KeepAll: true,
+				asked := jobs.Rework{
+					Unit: unitOf(1), Reason: "customer return", By: "Eve", KeepAll: true, Expires: time.Now().Add(time.Hour),
 					Set: map[string]string{"gateway:comment": strings.Repeat("ab ", 20)},
-				}); err != nil {
-					t.Fatal(err)
 				}
+				first := must(u.AllowRework(u.Context(), asked))
 				put(espsim.Fault{Kind: espsim.DetachCommand, Op: 0x10, Nth: tc.cut}) // FLASH_DEFL_BEGIN
 				u.await(left, "an end", func(s station.SlotView) bool { return s.State != station.Working && s.State != station.Empty })
 				u.remove(left)
@@ -83,6 +87,16 @@ func TestReworkRestoresWhatWasCutOff(t *testing.T) {
 				}
 				if tc.wiped {
 					u.program(int(r.NVS.Offset), bytes.Repeat([]byte{0xFF}, r.NVS.Size))
+				}
+				switch tc.over {
+				case jobs.ReworkCancelled:
+					must(u.CancelRework(u.Context(), first.ID, "Eve", "another is due"))
+				case jobs.ReworkExpired:
+					time.Sleep(2 * time.Hour)
+				}
+				if tc.over != jobs.ReworkArmed {
+					asked.Expires = time.Time{}
+					must(u.AllowRework(u.Context(), asked))
 				}
 				put()
 				u.expect(u.result(left), jobs.Pass, "", "")
@@ -98,6 +112,27 @@ func TestReworkRestoresWhatWasCutOff(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What was kept for a rework that was done is not brought back by a later one, should
+// it still be there: the unit has lost nothing since.
+func TestReworkBringsBackNothingFromLongAgo(t *testing.T) {
+	r, folder := bothReleases(t)["plain"], filepath.Join(t.TempDir(), "rework")
+	onReturn(t, r, func(c *station.Config) { c.Rescue = folder }, func(u *returned) {
+		old := bytes.Clone(u.unit.Flash().Bytes()[r.NVS.Offset:][:r.NVS.Size])
+		first := must(u.AllowRework(u.Context(), jobs.Rework{Unit: unitOf(1), Reason: "customer return", By: "Eve", Reflash: true}))
+		u.await(left, "work", func(s station.SlotView) bool { return s.State == station.Working })
+		u.expect(u.result(left), jobs.Pass, "", "")
+		if err := errors.Join(os.MkdirAll(folder, 0o700), os.WriteFile(filepath.Join(folder, fmt.Sprintf("%s-%d.nvs", unitOf(1), first.ID)), old, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		must(u.AllowRework(u.Context(), jobs.Rework{Unit: unitOf(1), Reason: "broker moved", By: "Eve"}))
+		u.await(left, "work", func(s station.SlotView) bool { return s.State == station.Working })
+		u.expect(u.result(left), jobs.Pass, "", "")
+		if ssid, there := u.nvs().Lookup("wifi", "ssid"); there {
+			t.Errorf("wifi/ssid is %v again", ssid)
+		}
+	})
 }
 
 // What a unit holds is not touched before it is kept: the unit waits until it can be.
