@@ -57,8 +57,14 @@ func TestReworkRestoresWhatWasCutOff(t *testing.T) {
 		wiped bool             // before the unit is put in again
 		over  jobs.ReworkState // what has become of the rework by then
 	}{
-		{1, false, jobs.ReworkArmed}, {2, false, jobs.ReworkArmed}, {3, false, jobs.ReworkArmed}, {4, false, jobs.ReworkArmed}, {2, true, jobs.ReworkArmed},
-		{2, false, jobs.ReworkReplaced}, {2, false, jobs.ReworkCancelled}, {2, true, jobs.ReworkExpired},
+		{1, false, jobs.ReworkArmed},
+		{2, false, jobs.ReworkArmed},
+		{3, false, jobs.ReworkArmed},
+		{4, false, jobs.ReworkArmed},
+		{2, true, jobs.ReworkArmed},
+		{2, false, jobs.ReworkReplaced},
+		{2, false, jobs.ReworkCancelled},
+		{2, true, jobs.ReworkExpired},
 	} {
 		t.Run(fmt.Sprintf("in write %d, wiped %t, %s", tc.cut, tc.wiped, tc.over), func(t *testing.T) {
 			r, folder := bothReleases(t)["plain"], filepath.Join(t.TempDir(), "rework")
