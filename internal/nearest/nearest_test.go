@@ -7,10 +7,11 @@ import (
 )
 
 func TestWord(t *testing.T) {
-	known := []string{"write", "verify", "connect", "rework"}
+	known := []string{"write", "verify", "connect", "rework", "list", "o"}
 	for word, want := range map[string]string{
 		"wriet": "write", "verfy": "verify", "conect": "connect", "reword": "rework", "write": "write",
-		"flash": "", "x": "", "": "",
+		"lsit":  "list",
+		"flash": "", "xyz": "", "": "",
 	} {
 		if got := nearest.Word(word, known); got != want {
 			t.Errorf("%q: %q, want %q", word, got, want)
