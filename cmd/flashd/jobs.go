@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -118,24 +117,4 @@ func jobFilter(c *cli.Context) (f jobs.Filter, err error) {
 func writeAttempts(w io.Writer, format string, attempts iter.Seq2[jobs.Attempt, error]) error {
 	header, row := jobs.AttemptFields(station.Phases())
 	return writeRecords(w, format, attempts, columns[jobs.Attempt]{jobs.AttemptColumns, jobs.Attempt.Row, header, row})
-}
-
-func sinceAndUntil(c *cli.Context) (since, until time.Time, err error) {
-	if since, err = momentFlag(c, "since"); err != nil {
-		return since, until, err
-	}
-	until, err = momentFlag(c, "until")
-	return since, until, err
-}
-
-// momentFlag is the moment that a flag names; the zero time if it is not set.
-func momentFlag(c *cli.Context, name string) (time.Time, error) {
-	if !c.IsSet(name) {
-		return time.Time{}, nil
-	}
-	t, err := parseMoment(c.String(name), time.Now())
-	if err != nil {
-		return t, usagef("--%s %w", name, err)
-	}
-	return t, nil
 }
