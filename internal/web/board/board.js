@@ -3,7 +3,7 @@
 
 import { $, put, show, ask, words, percent, seconds, moment } from "./lib.js";
 import { watch } from "./live.js";
-import { drawSlots, setUsualTimes, arrange, tick, stationNow } from "./tiles.js";
+import { drawSlots, setUsualTimes, rearrange, tick, stationNow } from "./tiles.js";
 import { drawHours, drawFailures } from "./charts.js";
 import { openSlot, refreshSlot } from "./slot.js";
 
@@ -39,7 +39,7 @@ function drawShift(h) {
   setUsualTimes(h.phases);
   drawHours(h.hours);
   drawFailures(h.failures, h.hours[0].start);
-  arrange();
+  rearrange();
 }
 
 // The shift is asked for when something has ended, but not all the time, and
@@ -86,10 +86,10 @@ function gone(heard) {
   document.body.classList.add("lost");
   put($("lost"), "No contact with the station since " + moment(heard + stationNow() - Date.now(), stationNow()) + ". What you see is old. Trying again…");
   show($("lost"), true);
-  arrange();
+  rearrange();
 }
 
-addEventListener("resize", () => arrange());
+addEventListener("resize", rearrange);
 document.addEventListener("visibilitychange", refreshShift);
 setInterval(() => {
   if (lost) return;

@@ -1,6 +1,7 @@
 // The tiles, one for each slot.
 
 import { $, put, show, words, phrase, duration } from "./lib.js";
+import { arrange } from "./arrange.js";
 
 const tiles = new Map(); // by path
 let clockSkew = 0; // station's clock minus ours, in ms
@@ -30,76 +31,12 @@ export function drawSlots(v, open) {
     if (drawTile(tile, slot)) changed.push(tile);
   });
   show($("none"), v.slots.length === 0);
-  arrange(changed);
+  arrange([...tiles.values()], changed);
 }
 
-let arranged = ""; // how the tiles are now
-const gap = 0.8; // between tiles, in rem, as board.css has it
-const leastRow = 6; // what letters can still be read in, in rem
-const plainRow = 10; // what everything has room in, in rem
-const leastLetter = 13; // in pixels
-const tallRow = 14; // what a large shape above the word has room in, in rem
-
-// arrange has the tiles fill a screen on the wall or on a desk, above the charts,
-// or else with the charts below the screen. Where their letters were too small
-// then, and in the hand, the page is scrolled. Texts are fitted into all tiles if
-// those are another size, else into those that have changed.
-export function arrange(changed = []) {
-  const list = $("slots");
-  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  list.classList.toggle("many", tiles.size > 16); // which makes the charts smaller
-  const width = list.clientWidth;
-  const whole = innerHeight - (list.getBoundingClientRect().top + scrollY) - gap * rem;
-  const aboveCharts = whole - $("charts").offsetHeight - document.querySelector("footer").offsetHeight - 2 * gap * rem;
-  const wide = width >= 60 * rem;
-  const fitting = wide && [aboveCharts, whole].map((height) => ({ height, ...columnsFor(width, height, rem) })).find(({ row }) => row >= leastRow * rem);
-  const { columns, row, height } = fitting || columnsFor(width, Math.max(wide ? aboveCharts : whole, 16 * rem), rem);
-  const now = [Boolean(fitting), width, columns, row, rem].join();
-  if (now === arranged) {
-    fit(changed);
-    return;
-  }
-  arranged = now;
-  list.classList.toggle("wall", Boolean(fitting));
-  list.classList.toggle("dense", Boolean(fitting) && row < plainRow * rem);
-  list.classList.toggle("flat", row >= plainRow * rem && row < tallRow * rem && width / columns > 1.3 * row);
-  list.style.setProperty("--columns", columns);
-  list.style.setProperty("--row", (fitting ? row : Math.max(row, plainRow * rem)) + "px");
-  list.style.setProperty("--least", fitting && row < plainRow * rem ? Math.max(0.7, leastLetter / (0.9 * rem)) : 1);
-  list.style.setProperty("--height", fitting ? height + "px" : "auto");
-  fit([...tiles.values()]);
-}
-
-// As many columns as make the tiles largest; rather such that no row is left half empty.
-function columnsFor(width, height, rem) {
-  const narrowest = (width < 40 * rem ? 17 : 11) * rem;
-  let best = { columns: 1, row: height / tiles.size - gap * rem, size: 0 };
-  for (let columns = 1; columns <= tiles.size; columns++) {
-    const rows = Math.ceil(tiles.size / columns);
-    if (columns > 1 && width / columns < narrowest) break;
-    const size = Math.min(width / columns, (1.2 * height) / rows) * (tiles.size % columns ? 0.88 : 1);
-    if (size > best.size) best = { columns, row: height / rows - gap * rem, size };
-  }
-  return best;
-}
-
-// fit makes smaller what a tile has no room for, and in a small one leaves out since
-// when; then leaves out why, then which unit, and cuts the end of a long advice off: pressing the tile tells all. It
-// measures all tiles before it changes any: each turn costs time.
-function fit(list) {
-  const levels = ["tight", "tighter", "tightest"];
-  const over = ({ root }) => root.scrollHeight - root.clientHeight;
-  for (const { root } of list) {
-    root.classList.remove(...levels);
-    root.style.removeProperty("--lines");
-  }
-  for (const level of levels) {
-    list = list.filter((tile) => over(tile) > 1);
-    for (const { root } of list) root.classList.add(level);
-  }
-  const cut = list.map((tile) => [tile, over(tile)]).filter(([, much]) => much > 1)
-    .map(([{ root, advice }, much]) => [root, Math.floor((advice.offsetHeight - much) / parseFloat(getComputedStyle(advice).lineHeight))]);
-  for (const [root, lines] of cut) root.style.setProperty("--lines", Math.max(1, lines));
+// rearrange has the tiles fill the screen again after its size has changed.
+export function rearrange() {
+  arrange([...tiles.values()]);
 }
 
 function newTile(slot, open) {
