@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"hoptech.co.nz/flashd/jobs"
 )
@@ -37,66 +38,60 @@ type metrics struct {
 var seconds = []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160}
 
 func newMetrics(reg prometheus.Registerer) *metrics {
+	with := maker{promauto.With(reg)}
 	m := &metrics{
-		units: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "flashd_units_total", Help: "Units that were judged, by outcome: pass or fail.",
-		}, []string{"outcome"}),
-		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "flashd_attempts_total", Help: "Attempts that have ended, by outcome.",
-		}, []string{"outcome"}),
-		bySlot: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "flashd_slot_attempts_total", Help: "Attempts that have ended, by configured slot and outcome. A fixture without configured slots has none.",
-		}, []string{"slot", "outcome"}),
+		units:    with.counters("flashd_units_total", "Units that were judged, by outcome: pass or fail.", "outcome"),
+		attempts: with.counters("flashd_attempts_total", "Attempts that have ended, by outcome.", "outcome"),
+		bySlot: with.counters("flashd_slot_attempts_total",
+			"Attempts that have ended, by configured slot and outcome. A fixture without configured slots has none.", "slot", "outcome"),
 		fixture: map[string]bool{},
-		reworks: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "flashd_reworks_total", Help: "Attempts to rework a unit that have ended, by what they write (nvs or all) and outcome.",
-		}, []string{"writes", "outcome"}),
-		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "flashd_failures_total", Help: "Attempts that did not pass, by the phase they ended in, the kind of failure, and who is to blame: unit or rig.",
-		}, []string{"phase", "kind", "blame"}),
-		phases: prometheus.NewHistogramVec(histogram(
-			"flashd_phase_duration_seconds", "Time that a phase took, whether it went well or not.",
-		), []string{"phase"}),
-		hubWait: prometheus.NewHistogram(histogram(
-			"flashd_hub_wait_seconds", "Time that a unit waited for its turn to be written, where usb.max_per_hub has units take turns.",
-		)),
-		cycle: prometheus.NewHistogram(histogram(
-			"flashd_cycle_seconds", "Time from the arrival of a unit to its pass, reworks of the NVS partition alone left out.",
-		)),
-		written: prometheus.NewCounter(prometheus.CounterOpts{
+		reworks: with.counters("flashd_reworks_total",
+			"Attempts to rework a unit that have ended, by what they write (nvs or all) and outcome.", "writes", "outcome"),
+		failures: with.counters("flashd_failures_total",
+			"Attempts that did not pass, by the phase they ended in, the kind of failure, and who is to blame: unit or rig.", "phase", "kind", "blame"),
+		phases: with.NewHistogramVec(times("flashd_phase_duration_seconds",
+			"Time that a phase took, whether it went well or not."), []string{"phase"}),
+		hubWait: with.NewHistogram(times("flashd_hub_wait_seconds",
+			"Time that a unit waited for its turn to be written, where usb.max_per_hub has units take turns.")),
+		cycle: with.NewHistogram(times("flashd_cycle_seconds",
+			"Time from the arrival of a unit to its pass, reworks of the NVS partition alone left out.")),
+		written: with.NewCounter(prometheus.CounterOpts{
 			Name: "flashd_flash_written_bytes_total", Help: "Bytes of flash written to units, before compression.",
 		}),
-		slots: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "flashd_slots", Help: "Slots of the fixture, by state.",
-		}, []string{"state"}),
-		credentials: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "flashd_credential_requests_total", Help: "Requests for a unit's credentials, by source and result.",
-		}, []string{"source", "result"}),
-		waits: prometheus.NewHistogramVec(histogram(
-			"flashd_credential_request_duration_seconds", "Time until a request for credentials was answered, its retries included.",
-		), []string{"source"}),
-		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "flashd_credential_retries_total", Help: "Times that the source of credentials was not available and had to be asked again.",
-		}, []string{"source"}),
-		build: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "flashd_build_info", Help: "Always 1; the labels say which flashd writes which release.",
-		}, []string{"version", "goversion", "release"}),
-		held: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "flashd_line_held", Help: "1 while the line waits for something or has stopped, else 0.",
-		}),
-		stopped: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "flashd_line_stopped", Help: "1 while no unit is begun: until flashd is started again or, if the record cannot be written or the USB cannot be used, until it can.",
-		}),
+		slots: with.gauges("flashd_slots", "Slots of the fixture, by state.", "state"),
+		credentials: with.counters("flashd_credential_requests_total",
+			"Requests for a unit's credentials, by source and result.", "source", "result"),
+		waits: with.NewHistogramVec(times("flashd_credential_request_duration_seconds",
+			"Time until a request for credentials was answered, its retries included."), []string{"source"}),
+		retries: with.counters("flashd_credential_retries_total",
+			"Times that the source of credentials was not available and had to be asked again.", "source"),
+		build: with.gauges("flashd_build_info", "Always 1; the labels say which flashd writes which release.", "version", "goversion", "release"),
+		held:  with.gauge("flashd_line_held", "1 while the line waits for something or has stopped, else 0."),
+		stopped: with.gauge("flashd_line_stopped",
+			"1 while no unit is begun: until flashd is started again or, if the record cannot be written or the USB cannot be used, until it can."),
 	}
-	reg.MustRegister(m.units, m.attempts, m.bySlot, m.reworks, m.failures, m.phases, m.hubWait, m.cycle, m.written,
-		m.slots, m.credentials, m.waits, m.retries, m.build, m.held, m.stopped)
 	m.startAtZero()
 	return m
 }
 
-// histogram has classic buckets for dashboards, and a native histogram for
-// servers that take one.
-func histogram(name, help string) prometheus.HistogramOpts {
+// maker makes metrics and registers them.
+type maker struct{ promauto.Factory }
+
+func (m maker) counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return m.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+}
+
+func (m maker) gauge(name, help string) prometheus.Gauge {
+	return m.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+}
+
+func (m maker) gauges(name, help string, labels ...string) *prometheus.GaugeVec {
+	return m.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+}
+
+// times are of a histogram of seconds. It has classic buckets for dashboards, and
+// is a native histogram for servers that take one.
+func times(name, help string) prometheus.HistogramOpts {
 	return prometheus.HistogramOpts{
 		Name: name, Help: help, Buckets: seconds,
 		NativeHistogramBucketFactor:     1.1, // bounds the error of a quantile to 5 %
