@@ -23,16 +23,6 @@ const (
 	platform        = "/sys/devices/platform"
 )
 
-// Ports returns how many boards can be plugged in at once, or an error that
-// says that the kernel lacks the module.
-func Ports() (int, error) {
-	controllers, err := filepath.Glob(filepath.Join(platform, "vhci_hcd.*"))
-	if err != nil || len(controllers) == 0 {
-		return 0, errors.New("usbip: the kernel has no virtual USB controller: load the module vhci_hcd")
-	}
-	return len(controllers) * hubPorts, nil
-}
-
 // Path returns the topology path of a port, from 0: "1-1".
 func Path(port int) (string, error) {
 	pattern := filepath.Join(platform, fmt.Sprintf("vhci_hcd.%d", port/hubPorts), "usb*")
