@@ -25,6 +25,7 @@ func TestBoardInBrowser(t *testing.T) {
 		{"live", testLive},
 		{"keyboard", testKeyboard},
 		{"pages", testPages},
+		{"scan", testScan},
 		{"restart", testRestart},
 		{"rework", testRework},
 		{"many slots", testManySlots},
@@ -188,6 +189,39 @@ func testPages(b *browser, j *jig) {
 	b.waitText("#releases", "in use")
 	b.waitText("#releases .digest", j.release.Digest)
 	b.looksRight("releases")
+}
+
+// testScan scans labels as operators do: with a scanner, which types the ID and
+// presses Enter, wherever the focus is.
+func testScan(b *browser, j *jig) {
+	scan := func(id string) {
+		b.Helper()
+		b.press(id, "\r")
+		b.waitText("#title", strings.ToUpper(strings.ReplaceAll(id, ":", "")))
+	}
+	for _, what := range []string{"no focus", "focus on a tile", "dialog"} {
+		b.open(j.url("/"))
+		b.waitTile(3, "fail", "fail")
+		switch what {
+		case "focus on a tile":
+			eval[bool](b, tile(3)+`.querySelector(".open").focus(), true`)
+		case "dialog":
+			eval[bool](b, tile(3)+`.querySelector(".open").click(), true`)
+			b.wait("the dialog is open", `document.querySelector("#slot").open`)
+		}
+		scan("34:85:18:00:00:02")
+	}
+
+	b.open(j.url("/reworks"))
+	b.waitText("#note", "Nobody has allowed a rework yet.")
+	scan("348518000003")
+
+	// What is typed into a field stays there.
+	b.open(j.url("/units"))
+	b.wait("the units", `document.querySelector("#list tbody")`)
+	eval[bool](b, `document.querySelector("[name=q]").focus(), true`)
+	b.press("0002", "\r")
+	b.wait("the search", `location.search.includes("q=0002")`)
 }
 
 // reason is what a rework is allowed for. Nobody's page is to run it.

@@ -116,6 +116,18 @@ export function bytes(n) {
 
 // ---- on every page: a scanned or typed device ID leads to its unit
 
+const takesText = "input:not([type=checkbox], [type=radio]), select, textarea";
+
+// A barcode scanner is a keyboard, and nobody clicks before they scan: what a device
+// ID is made of goes into this field unless another one takes it. That is so also
+// where a button has the focus: the scanner's Enter would press it.
+addEventListener("keydown", (event) => {
+  if (!/^[0-9A-F:-]$/i.test(event.key) || event.ctrlKey || event.altKey || event.metaKey || event.target.matches?.(takesText)) return;
+  document.querySelector("dialog[open]")?.close(); // behind it nothing can be typed
+  $("findUnit").focus();
+  $("findUnit").select();
+});
+
 $("find").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("findUnit").value.trim();
