@@ -25,9 +25,10 @@ func newQuota(units int) *quota {
 	return q
 }
 
-// take waits for a token and reports whether it got one.
+// take waits for a token and reports whether it got one: never once ctx has ended, even
+// if there are some.
 func (q *quota) take(ctx context.Context) bool {
-	if q.tokens == nil {
+	if q.tokens == nil || ctx.Err() != nil {
 		return ctx.Err() == nil
 	}
 	select {
