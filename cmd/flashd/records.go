@@ -89,12 +89,11 @@ type storeRecords struct {
 }
 
 // wordsOf is what a configuration tells of the words in the record.
-func wordsOf(cfg *config.Config) (w web.Words) {
+func wordsOf(cfg *config.Config) web.Words {
+	w := web.Words{Releases: func() ([]firmware.Summary, error) { return firmware.List(cfg.ImagesDir) }}
 	for _, slot := range cfg.Slots {
 		w.Slots = append(w.Slots, slot.Name)
 	}
-	list, _ := firmware.List(cfg.ImagesDir) // without them any name will do
-	w.Releases = web.ReleaseNames(list)
 	return w
 }
 

@@ -71,7 +71,7 @@ func (s *server) filter(w http.ResponseWriter, r *http.Request) (f jobs.Filter, 
 		fail(w, http.StatusBadRequest, err.Error(), "")
 		return f, false
 	}
-	if err := s.words(f.Release).Check(f, s.Store); err != nil {
+	if err := s.words().Check(f, s.Store); err != nil {
 		failStore(w, err)
 		return f, false
 	}

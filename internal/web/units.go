@@ -32,7 +32,7 @@ func (s *server) findUnits(w http.ResponseWriter, r *http.Request) (f UnitFilter
 		fail(w, http.StatusBadRequest, err.Error(), "")
 		return f, nil, false
 	}
-	if err := s.words(f.Release).Check(jobs.Filter{Release: f.Release}, s.Store); err != nil {
+	if err := s.words().Check(jobs.Filter{Release: f.Release}, s.Store); err != nil {
 		failStore(w, err)
 		return f, nil, false
 	}

@@ -15,8 +15,8 @@ import (
 // Words are what the fields of a filter can be. A word that is none would select
 // nothing, and look as if nothing had happened.
 type Words struct {
-	Slots    []string // the station's; nil: not known
-	Releases []string // that there are; nil: not known
+	Slots    []string                           // the station's; nil: not known
+	Releases func() ([]firmware.Summary, error) // asked for the releases that there are; nil: not known
 }
 
 // Check refuses a filter with a word that no attempt can have. A slot or a
@@ -28,22 +28,39 @@ func (w Words) Check(f jobs.Filter, store *jobs.Store) error {
 	}
 	for _, word := range []struct {
 		field, text string
-		known       []string
+		known       func() []string
 		alone       jobs.Filter
 	}{
-		{qSlot, f.Slot, w.Slots, jobs.Filter{Slot: f.Slot}},
-		{qRelease, f.Release, w.Releases, jobs.Filter{Release: f.Release}},
+		{qSlot, f.Slot, func() []string { return w.Slots }, jobs.Filter{Slot: f.Slot}},
+		{qRelease, f.Release, w.releases, jobs.Filter{Release: f.Release}},
 	} {
-		if word.text == "" || len(word.known) == 0 || slices.Contains(word.known, word.text) {
+		if word.text == "" {
+			continue
+		}
+		known := word.known()
+		if len(known) == 0 || slices.Contains(known, word.text) {
 			continue
 		}
 		if recorded, err := anyAttempt(store, word.alone); err != nil {
 			return err
 		} else if !recorded {
-			return unknownWord(word.field, word.text, word.known)
+			return unknownWord(word.field, word.text, known)
 		}
 	}
 	return nil
+}
+
+// releases are the names of those that there are; none where that cannot be told, so
+// that any will do.
+func (w Words) releases() (names []string) {
+	if w.Releases == nil {
+		return nil
+	}
+	list, _ := w.Releases()
+	for _, r := range list {
+		names = append(names, r.Name)
+	}
+	return names
 }
 
 // anyAttempt reports whether the record has an attempt that f selects.
@@ -77,22 +94,11 @@ func unknownWord(field, text string, known []string) error {
 	return e
 }
 
-// ReleaseNames are the names of releases.
-func ReleaseNames(list []firmware.Summary) (names []string) {
-	for _, r := range list {
-		names = append(names, r.Name)
-	}
-	return names
-}
-
-// words are those of the station now. Releases are read only for a filter that names one.
-func (s *server) words(release string) (w Words) {
+// words are those of the station now.
+func (s *server) words() Words {
+	w := Words{Releases: s.Releases}
 	for _, slot := range s.Source.View().Slots {
 		w.Slots = append(w.Slots, slot.Name)
-	}
-	if s.Releases != nil && release != "" {
-		list, _ := s.Releases() // without them any name will do
-		w.Releases = ReleaseNames(list)
 	}
 	return w
 }
