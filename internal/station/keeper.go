@@ -42,7 +42,7 @@ func (a *attempt) insist(ctx context.Context, k *keeper, write func() error, hel
 	held()
 	k.fails(a.Station, err)
 	if err := a.tryOn(ctx, k, write, err); err != nil {
-		k.givesUp()
+		k.givesUp(a.Station)
 		return err
 	}
 	k.works(a.Station, true)
@@ -102,10 +102,17 @@ func (k *keeper) works(s *Station, waited bool) {
 	s.Log.Info("units go on", "after", k.trouble)
 }
 
-// givesUp takes a write that nobody wants any more. That it can be kept is not known
-// before the next one.
-func (k *keeper) givesUp() {
+// givesUp takes a write that nobody wants any more. Whether the record can be written
+// by now the next unit tells; a folder that none waits for keeps no line waiting, and
+// the next that wants it may be weeks away.
+func (k *keeper) givesUp(s *Station) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.waiting--
+	if k.patient || k.waiting > 0 {
+		return
+	}
+	k.failing = false
+	s.hinder(k.hinders, nil)
+	s.Log.Warn("no unit waits any more", "after", k.trouble)
 }

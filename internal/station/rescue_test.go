@@ -174,3 +174,25 @@ func TestReworkWaitsForTheRescueFolder(t *testing.T) {
 		}
 	})
 }
+
+// A unit that waited for the folder and was taken out keeps the line waiting no longer:
+// the next rework may be weeks away.
+func TestNothingWaitsForTheRescueFolderOnceTheUnitIsGone(t *testing.T) {
+	r, folder := bothReleases(t)["plain"], filepath.Join(t.TempDir(), "rework")
+	onReturn(t, r, func(c *station.Config) { c.Rescue = folder }, func(u *returned) {
+		if err := errors.Join(os.RemoveAll(folder), os.WriteFile(folder, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		must(u.AllowRework(u.Context(), jobs.Rework{Unit: unitOf(1), Reason: "customer return", By: "Eve"}))
+		v := u.await(left, "waiting", func(v station.SlotView) bool { return v.Message != "" && v.State == station.Working })
+		if u.Ready() == nil {
+			t.Error("the line is ready while a unit waits")
+		}
+		u.remove(left)
+		u.await(left, "empty", func(v station.SlotView) bool { return v.State == station.Empty })
+		if u.Ready() != nil || u.View().Held != "" {
+			t.Errorf("ready: %v, held %q", u.Ready(), u.View().Held)
+		}
+		u.expect(u.attempt(v.Attempt), jobs.Error, "ledger", "detached")
+	})
+}
