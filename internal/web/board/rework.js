@@ -37,7 +37,11 @@ async function post(path, body, token) {
     if (token) sessionStorage.setItem(tokenKey, token);
     return answer;
   } catch (err) {
-    if (err.status === 401) sessionStorage.removeItem(tokenKey);
+    if (err.status !== 401) throw err;
+    // The API's own words are for programs.
+    sessionStorage.removeItem(tokenKey);
+    err.message = held ? "That is not this station's token." : "The station wants its token for this.";
+    err.hint = "It is a password: ask the engineer for it.";
     throw err;
   }
 }
