@@ -139,6 +139,7 @@ func testPages(b *browser, j *jig) {
 	b.waitText("#title", "348518000003")
 	b.waitText("#attempts", "The flash does not hold what was written.")
 	b.waitText("#attempts .legend .failed", "Verify")
+	b.waitText("#attempts .legend", "Ask the record")
 	b.looksRight("unit")
 
 	b.goes("back")

@@ -27,7 +27,7 @@ export function drawFailures(failures, since) {
   const most = failures[0]?.count ?? 1;
   $("failures").replaceChildren(...failures.slice(0, room).map((f) => {
     const unit = f.blame === "unit";
-    const reason = f.text ? f.text.replace(/\.$/, "") : phrase(f.kind) + (f.phase ? " in " + f.phase.replaceAll("_", " ") : "");
+    const reason = f.text ? f.text.replace(/\.$/, "") : (f.phase ? phrase(f.phase) + ": " : "") + phrase(f.kind);
     return make("li", { className: unit ? "unitFault" : "rigFault" },
       make("a", { href: "/attempts?" + new URLSearchParams({ kind: f.kind, since }), title: f.kind + " in " + f.phase },
         shape(unit ? "fail" : "error"),

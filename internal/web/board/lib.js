@@ -104,9 +104,12 @@ export function moment(time, now = Date.now()) {
   return t.toLocaleString([], today ? clock : { ...clock, day: "numeric", month: "short", year: "numeric" });
 }
 
+// Phases whose name in the record says little to who does not know flashd.
+const phases = { ledger: "Ask the record", attach: "Find the flash", check: "See it start" };
+
 // The names of phases and kinds are words of the record: verify_nvs.
 export function phrase(word) {
-  const text = word.replaceAll("_", " ").replace("nvs", "NVS");
+  const text = (phases[word] ?? word).replaceAll("_", " ").replace("nvs", "NVS");
   return text[0].toUpperCase() + text.slice(1);
 }
 
