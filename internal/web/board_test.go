@@ -73,6 +73,7 @@ func testLive(b *browser, j *jig) {
 	j.plug(4, strange)
 	b.waitTile(2, "working", "working")
 	b.wait("time left", `/left|nearly/.test(`+tile(2)+`.querySelector(".left").innerText)`)
+	b.wait("no time left where it is not known", tile(2)+`.querySelector(".left").innerText === "" && `+tile(2)+`.querySelector(".doing").innerText === "Credentials" && `+tile(2)+`.querySelector(".message").innerText === ""`)
 	b.waitTile(4, "error", "rig error")
 	b.waitText(".failures .rigFault", "1")
 	release()

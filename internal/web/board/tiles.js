@@ -101,11 +101,13 @@ export function tick() {
 }
 
 // timeLeft says how long the unit will take from now, by how long the phases
-// to come usually take. A unit that waits has no such time.
+// to come usually take. A unit that waits has no such time, nor has one whose phase
+// takes far longer than usual: its chip may never answer.
 function timeLeft(tile) {
   const at = phaseIndex(tile.slot);
   if (at < 0 || tile.slot.message) return "";
   const inPhase = (stationNow() - tile.phaseBegan) / 1000;
+  if (inPhase > 2 * usual[at].median + 1) return "";
   // A rework of the NVS partition leaves these two out.
   const skipped = (p) => tile.slot.rework === "nvs" && (p.name === "write" || p.name === "verify");
   const left = Math.max(0, usual[at].median - inPhase) + sum(usual.slice(at + 1).filter((p) => !skipped(p)));
