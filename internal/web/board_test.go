@@ -28,6 +28,7 @@ func TestBoardInBrowser(t *testing.T) {
 		{"scan", testScan},
 		{"restart", testRestart},
 		{"rework", testRework},
+		{"archive", testArchive},
 		{"many slots", testManySlots},
 	} {
 		begun := time.Now()
@@ -305,4 +306,16 @@ func testRework(b *browser, j *jig) {
 	if eval[string](b, `JSON.stringify(localStorage)`) != `{"flashd name":"Kim"}` {
 		b.Error("more than the name is kept when the tab is closed: ", eval[string](b, `Object.keys(localStorage).join()`))
 	}
+}
+
+// testArchive looks at a unit whose attempts are no longer in the record.
+func testArchive(b *browser, j *jig) {
+	if _, err := j.store.Archive(b.Context(), b.TempDir(), time.Now()); err != nil {
+		b.Fatal(err)
+	}
+	b.open(j.url("/units/348518000003"))
+	b.waitText("#archived", "1 attempt is in an archive, and not shown here. On the station: flashd jobs --unit 348518000003 --archive FILE")
+	b.open(j.url("/units/348518000001"))
+	b.waitText("#archived", "3 attempts are in archives")
+	b.looksRight("archived")
 }

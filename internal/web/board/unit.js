@@ -51,6 +51,14 @@ function phases(a) {
   ];
 }
 
+// drawArchived accounts for attempts that the record no longer has. It does not know
+// in which of the archives they are.
+function drawArchived(u) {
+  const n = (u.archived?.attempts ?? 0) + (u.archived?.refused ?? 0);
+  show($("archived"), n > 0);
+  put($("archived"), n ? `${n} ${n === 1 ? "attempt is in an archive" : "attempts are in archives"}, and not shown here. On the station: flashd jobs --unit ${u.id} --archive FILE` : "");
+}
+
 function drawReworks(list) {
   show($("reworksTitle"), list.length > 0);
   $("reworks").replaceChildren(...(list.length ? [table(reworkColumns, list)] : []));
@@ -92,6 +100,7 @@ function draw(u, attempts, reworks) {
   $("attempts").replaceChildren(...attempts.body.map(attempt));
   show($("more"), Boolean(attempts.next));
   $("more").href = "/attempts?" + new URLSearchParams({ unit: u.id });
+  drawArchived(u);
   drawReworks(reworks);
   show($("unit"), true);
 }
