@@ -59,7 +59,13 @@ func openRFC2217(ctx context.Context, u *url.URL) (*rfc2217, error) {
 		defer ended()
 		p.receive()
 	})
-	if err := p.start(ctx); err != nil {
+	// Whatever the server does not answer, and however long it is waited for.
+	heed := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(0, 0)) })
+	err = p.start(ctx)
+	if !heed() {
+		err = fmt.Errorf("open %s: %w", p.target, context.Cause(ctx))
+	}
+	if err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil

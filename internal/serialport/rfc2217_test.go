@@ -3,6 +3,7 @@ package serialport_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -23,6 +25,7 @@ import (
 type comServer struct {
 	conn    net.Conn
 	refuse  bool // do not agree to COM-PORT-OPTION
+	silent  bool // answer nothing once the option is agreed on
 	mute    bool // do not answer SET-CONTROL
 	polite  int  // … after that many
 	baudOff int  // added to the rate that the client asks for
@@ -112,6 +115,9 @@ func (s *comServer) command(sub []byte) {
 	s.mu.Lock()
 	s.log = append(s.log, fmt.Sprintf("%d=%d", sub[1], value))
 	s.mu.Unlock()
+	if s.silent {
+		return
+	}
 	if s.mute && sub[1] == 5 {
 		if s.polite == 0 {
 			return
@@ -273,6 +279,17 @@ func TestRFC2217PlainServer(t *testing.T) {
 	_, err := serialport.Open(t.Context(), "rfc2217://"+addr+"?timeout=0.05")
 	if err == nil || !strings.Contains(err.Error(), "does not speak RFC 2217") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// However long a server may take to answer, the context bounds the opening.
+func TestRFC2217OpenEndsWithItsContext(t *testing.T) {
+	enough := errors.New("enough")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, enough)
+	defer cancel()
+	_, err := serialport.Open(ctx, startCom(t, &comServer{silent: true})+"?timeout=2")
+	if !errors.Is(err, enough) {
+		t.Errorf("got %v, want %v", err, enough)
 	}
 }
 
