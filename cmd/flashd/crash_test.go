@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"hoptech.co.nz/flashd/flasher/espsim"
 	"hoptech.co.nz/flashd/internal/station"
 	"hoptech.co.nz/flashd/internal/web"
 	"hoptech.co.nz/flashd/jobs"
@@ -230,6 +231,49 @@ func TestInterruptedRunIsNoSuccess(t *testing.T) {
 		if err := store.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// timeout(1) signals a process and then its group: the second signal is no second wish.
+func TestFlashThatIsStoppedTwiceAtOnce(t *testing.T) {
+	releases, _ := demoRelease(t)
+	dir := t.TempDir()
+	chip := espsim.New(espsim.Config{
+		Model: espsim.ESP32S3, MAC: [6]byte{0xA0, 0xB1, 0xC2, 0xD3, 0xE4, 0xF5}, Flash: espsim.NewFlash(8 << 20),
+		Timing: espsim.Realistic(espsim.Bridge), // so that there is something to stop
+	})
+	cmd := flashdProcess(t, dir, "flash", "--port", onSocket(t, chip), "--images", releases, "--state-dir", dir, "--credentials", "demo", "--log-format", "text")
+	pipe, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said := bufio.NewReader(pipe)
+	for line := ""; !strings.Contains(line, "level=INFO"); {
+		if line, err = said.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 20 { // while the unit has its second to finish
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Millisecond) // of another process
+	}
+	rest, err := io.ReadAll(said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var failed *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &failed) || failed.ExitCode() != exitInterrupted {
+		t.Errorf("it ends with %v, want exit code %d:\n%s", err, exitInterrupted, rest)
+	}
+	store := openStoreOf(t, dir)
+	defer store.Close()
+	if open := openAttempts(t, store); len(open) > 0 {
+		t.Errorf("%d attempts were left open", len(open))
 	}
 }
 

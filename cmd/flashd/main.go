@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"time"
 
 	"github.com/urfave/cli/v2"
 )
@@ -14,7 +15,7 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
 	defer stop()
-	context.AfterFunc(ctx, stop) // who asks twice does not want to wait
+	context.AfterFunc(ctx, func() { time.AfterFunc(askedOnce, stop) })
 	app := newApp()
 	return report(app.ErrWriter, helpError(app, app.RunContext(ctx, interspersed(app, os.Args))))
 }

@@ -6,7 +6,13 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
+
+// askedOnce is how long a second signal is taken for the first one: timeout(1) and a
+// terminal send it to a process and to its group, and a process that ends has to close
+// its attempt first. Who asks again after that does not want to wait.
+const askedOnce = time.Second
 
 // stopSignals end flashd in order: Ctrl-C, the service manager, and a terminal
 // that is closed, unless nohup keeps that from us.
