@@ -8,9 +8,11 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,12 +23,16 @@ import (
 	"hoptech.co.nz/flashd/internal/hotplug"
 	"hoptech.co.nz/flashd/internal/serialport"
 	"hoptech.co.nz/flashd/internal/station"
+	"hoptech.co.nz/flashd/jobs"
 )
 
 func flashCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "flash",
 		Usage: "take the one unit on a port through the whole line, once",
+		Description: "A port without a reset line, as a pseudo-terminal or socket://, cannot start the unit: it then passes without\n" +
+			"the boot check, and PASS says that it was not watched as it started.\n" +
+			"Nothing is logged without --config or --log-format; what is worth knowing beside the result is said on standard error.",
 		Flags: []cli.Flag{
 			configFlag(), stateDirFlag(), imagesFlag(), releaseFlag(), credentialsFlag(), tokenFileFlag(),
 			&cli.StringFlag{Name: "port", Usage: "`PORT` of the unit: /dev/ttyACM0, socket://HOST:PORT or rfc2217://HOST:PORT (required)"},
@@ -88,7 +94,26 @@ func flash(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := sayNotes(c.App.ErrWriter, store, view.Attempt); err != nil {
+		return err
+	}
 	return verdict(c.App.Writer, view)
+}
+
+// sayNotes says what the record notes beside the result: without a log nobody would
+// learn of it.
+func sayNotes(w io.Writer, store *jobs.Store, attempt uint64) error {
+	if attempt == 0 {
+		return nil // none was begun
+	}
+	a, err := store.Attempt(attempt)
+	if err != nil {
+		return err
+	}
+	for _, note := range a.Notes {
+		fmt.Fprintf(w, "flashd: %s\n", note)
+	}
+	return nil
 }
 
 // flashLog is silent unless a log is asked for: whoever waits at a prompt reads
@@ -115,6 +140,9 @@ func checkPort(port string) error {
 		return nil
 	}
 	switch info, err := os.Stat(port); {
+	case errors.Is(err, fs.ErrNotExist) && isAddress(port):
+		return withHint(exitUsage, fmt.Errorf("--port %s: there is no such port", port),
+			fmt.Sprintf("Over the network write socket://%[1]s, or rfc2217://%[1]s for what shares a serial port with its lines.", port))
 	case errors.Is(err, fs.ErrNotExist):
 		return withHint(exitFailure, fmt.Errorf("--port %s: there is no such port", port), hint)
 	case err != nil:
@@ -123,6 +151,15 @@ func checkPort(port string) error {
 		return withHint(exitUsage, fmt.Errorf("--port %s: that is no serial port", port), hint)
 	}
 	return nil
+}
+
+// isAddress reports whether a port looks like HOST:PORT.
+func isAddress(port string) bool {
+	_, number, err := net.SplitHostPort(port)
+	if err == nil {
+		_, err = strconv.ParseUint(number, 10, 16)
+	}
+	return err == nil
 }
 
 // deviceAt describes the unit on a port, as far as USB tells.

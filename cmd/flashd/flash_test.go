@@ -73,8 +73,8 @@ func TestFlashOneUnit(t *testing.T) {
 		"--credentials", "derive:" + secretFile(t, ownSalt),
 	}
 	stdout, stderr := runFlashd(t, dir, exitDone, args...)
-	if !strings.HasPrefix(stdout, "PASS "+unit) {
-		t.Errorf("it says %q", stdout)
+	if !strings.HasPrefix(stdout, "PASS "+unit) || !strings.Contains(stdout, "not watched as it started") || !strings.Contains(stderr, "no reset line") {
+		t.Errorf("it says %q and %q", stdout, stderr)
 	}
 	password := passWord(t, ownSalt, unit)
 	checkFlash(t, chip.Flash().Bytes(), r, unit, password)
@@ -90,7 +90,7 @@ func TestFlashOneUnit(t *testing.T) {
 	// Rework without a daemon: the NVS partition only.
 	runFlashd(t, dir, exitDone, "rework", unit, "--reason", "new broker", "--by", "Eve", "--set", "region=eu", "--state-dir", dir)
 	stdout, _ = runFlashd(t, dir, exitDone, args...)
-	if !strings.HasPrefix(stdout, "PASS") {
+	if !strings.HasPrefix(stdout, "PASS") || !strings.Contains(stdout, "still that of release demo; it was not watched") {
 		t.Errorf("it says %q", stdout)
 	}
 	checkFlash(t, chip.Flash().Bytes(), r, unit, password)
@@ -157,6 +157,8 @@ func TestFlashRefusesWhatCannotBeRight(t *testing.T) {
 		{"demo on a real port", exitUsage, "simulated", []string{"--port", "/dev/null", "--credentials", "demo"}},
 		{"no such port", exitFailure, "flashd ports lists", []string{"--port", "/dev/ttyNONE", "--credentials", "demo"}},
 		{"no port at all", exitUsage, "no serial port", []string{"--port", ".", "--credentials", "demo"}},
+		{"no serial port", exitFailure, "flashd ports lists", []string{"--port", "/dev/pts/../null", "--credentials", "demo"}},
+		{"an address alone", exitUsage, "write socket://127.0.0.1:1", []string{"--port", "127.0.0.1:1", "--credentials", "demo"}},
 		{"nobody there", exitFailure, "ERROR", []string{"--port", "socket://127.0.0.1:1", "--credentials", "demo"}},
 		{"unknown older release", exitFailure, "image list", []string{"--port", "socket://127.0.0.1:1", "--credentials", "demo", "--diff", "nope"}},
 		{"older release that is the same", exitUsage, "the release to write", []string{"--port", "socket://127.0.0.1:1", "--credentials", "demo", "--diff", "demo"}},

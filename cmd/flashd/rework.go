@@ -23,7 +23,7 @@ func reworkCommand() *cli.Command {
 			&cli.StringFlag{Name: "slot", Usage: "the unit in the slot with this `NAME`"},
 			&cli.BoolFlag{Name: "scan", Usage: "the units whose device IDs are typed, one a line, as a barcode scanner does"},
 			&cli.BoolFlag{Name: "reflash", Usage: "write everything again: firmware, a new NVS partition, new NVS keys"},
-			&cli.BoolFlag{Name: "keep-all", Usage: "keep what the template sets, too, and the credentials; only add what is missing"},
+			&cli.BoolFlag{Name: "keep-all", Usage: "keep what the template sets, too, and the credentials; only set what is missing or has another type, and provisioned"},
 			&cli.BoolFlag{Name: "new-credentials", Usage: "with --keep-all: ask for credentials again nevertheless; without it that is done anyway"},
 			&cli.StringSliceFlag{Name: "set", KeepSpace: true, Usage: "set an NVS key: `KEY=VALUE`, NAMESPACE:KEY=VALUE or, for a key that the unit does not have, NAMESPACE:KEY:u16=VALUE (can be repeated)"},
 			&cli.StringFlag{Name: "expires", Value: jobs.DefaultExpiry.String(), Usage: "how long it is armed: a `SPAN` such as 30m or 7d, or never"},

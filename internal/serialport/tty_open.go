@@ -80,7 +80,7 @@ func openControl(path string) (*os.File, error) {
 	if _, err := unix.IoctlGetTermios(fd, unix.TCGETS2); err != nil {
 		_ = unix.Close(fd) // nothing was written to it
 		if errors.Is(err, unix.ENOTTY) {
-			return nil, fmt.Errorf("open %s: not a serial port", path)
+			return nil, fmt.Errorf("open %s: not a serial port: %w", path, err)
 		}
 		return nil, openError(path, err)
 	}

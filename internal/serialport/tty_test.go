@@ -301,6 +301,9 @@ func TestOpenRefusesWhatIsNoPort(t *testing.T) {
 			t.Errorf("%s: got %v, want …%s…", tt.target, err, tt.want)
 		}
 	}
+	if _, err := serialport.Open(t.Context(), file); !errors.Is(err, unix.ENOTTY) {
+		t.Errorf("got %v, want ENOTTY", err)
+	}
 	if _, err := serialport.Open(t.Context(), file+"-none"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v, want fs.ErrNotExist", err)
 	}

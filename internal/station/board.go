@@ -1,6 +1,7 @@
 package station
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -98,17 +99,28 @@ func (b *board) end(s Slot, state SlotState, message, advice string) {
 
 // finished shows a recorded attempt and counts it.
 func (b *board) finished(r jobs.Attempt) {
-	message, advice := "The board is provisioned.", hintTakeOut
-	switch {
-	case r.Failure != nil:
+	message, advice := passText(r), hintTakeOut
+	if r.Failure != nil {
 		message, advice = r.Failure.Text, r.Failure.Hint
-	case r.Verdict == jobs.ReworkNVS:
-		message = "The board is reworked; its firmware was not touched."
-	case !r.BootChecked:
-		message = "The board is provisioned; it was not watched as it started."
 	}
 	b.end(Slot{Path: r.Path}, stateOf(r.Outcome), message, advice)
 	b.change(func() { b.tally.add(r) })
+}
+
+// passText says what was done, and what was not: a rework leaves the release that the
+// unit has, whichever one the line writes.
+func passText(r jobs.Attempt) string {
+	text := "The board is provisioned"
+	switch {
+	case r.Verdict == jobs.ReworkNVS && r.Firmware != nil:
+		text = fmt.Sprintf("The board is reworked; its firmware is still that of release %s", r.Firmware.Release)
+	case r.Verdict == jobs.ReworkNVS:
+		text = "The board is reworked; its firmware was not touched"
+	}
+	if !r.BootChecked {
+		text += "; it was not watched as it started"
+	}
+	return text + "."
 }
 
 func stateOf(o jobs.Outcome) SlotState {

@@ -35,7 +35,9 @@ func (a *attempt) reboot(ctx context.Context) error {
 	err := a.dev.Reboot(ctx)
 	if !a.dev.HasResetLine() {
 		a.result.BootCheckOff = true
-		a.log.Warn("the port has no reset line: the boot check is left out")
+		if a.BootCheck.Enabled {
+			a.note("The port has no reset line, so the boot check is left out.")
+		}
 		if errors.Is(err, flasher.Unsupported) {
 			return nil
 		}

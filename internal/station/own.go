@@ -86,7 +86,11 @@ func (a *attempt) renew(ctx context.Context) error {
 		return a.templateFault(err)
 	}
 	a.answered()
-	a.note(fmt.Sprintf("In NVS %s was set and %d other keys were kept.", strings.Join(renewed.Changed, ", "), renewed.Kept))
+	were := "was"
+	if len(renewed.Changed) > 1 {
+		were = "were"
+	}
+	a.note(fmt.Sprintf("In NVS %s %s set and %d other keys were kept.", strings.Join(renewed.Changed, ", "), were, renewed.Kept))
 	if !renewed.Safe {
 		a.note("There was no room to change NVS page by page, so all of it was packed anew.")
 	}

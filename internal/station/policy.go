@@ -57,6 +57,7 @@ var rules = []rule{
 	{kind: kindPort, with: fs.ErrNotExist, outcome: jobs.Error, blame: jobs.BlameRig, hint: "If the board is in, call the engineer; flashd ports lists the ports there are."},
 	{kind: kindPort, with: fs.ErrPermission, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Call the engineer: flashd doctor says what flashd lacks."},
 	{kind: kindPort, with: unix.ECONNREFUSED, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Nothing listens there: start what serves the port, or give the address that it has."},
+	{kind: kindPort, with: unix.ENOTTY, outcome: jobs.Error, blame: jobs.BlameRig, says: "That is no serial port.", hint: "flashd ports lists those there are."},
 	{kind: kindPort, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Let go of the port in the other program, or call the engineer."},
 	{kind: kindStore, outcome: jobs.Error, blame: jobs.BlameRig, hint: "Look for a full or failing disk, then start flashd again."},
 	{kind: kindTemplate, outcome: jobs.Error, blame: jobs.BlameRig, hint: hintEngineer},

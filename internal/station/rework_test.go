@@ -255,7 +255,7 @@ func TestReworkKeepsOtherKeys(t *testing.T) {
 					t.Error("the flash outside of the NVS partition was touched")
 				}
 				u.proves(a)
-				u.notes(a, "In NVS gateway/mqtt_pass, gateway/mqtt_user, gateway/provisioned was set and 7 other keys were kept.")
+				u.notes(a, "In NVS gateway/mqtt_pass, gateway/mqtt_user, gateway/provisioned were set and 7 other keys were kept.")
 				if a.Written > 4*nvsgen.PageSize {
 					t.Errorf("%d bytes were written for some credentials", a.Written)
 				}
