@@ -49,3 +49,11 @@ func diskError(err error) error {
 		return err
 	}
 }
+
+// newFileError is diskError for a file that is named on the command line.
+func newFileError(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return withHint(exitFailure, err, "Make its folder first, or name a file in another one.")
+	}
+	return diskError(err)
+}

@@ -51,7 +51,7 @@ func backup(c *cli.Context) error {
 		})
 	})
 	if err != nil {
-		return diskError(err)
+		return newFileError(err)
 	}
 	wipe()
 	fmt.Fprintf(c.App.Writer, "%s is a whole copy of the record (%d bytes).\n", name, size)

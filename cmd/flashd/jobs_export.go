@@ -36,12 +36,16 @@ func checkExportFormat(_ *cli.Context, format string) error {
 }
 
 func export(c *cli.Context) error {
+	name := c.String("output")
+	format, err := exportFormat(c.String("format"), name)
+	if err != nil {
+		return err
+	}
 	attempts, done, err := selectedAttempts(c)
 	if err != nil {
 		return err
 	}
 	defer done()
-	name, format := c.String("output"), exportFormat(c.String("format"), c.String("output"))
 	if name == "" {
 		return writeAttempts(c.App.Writer, format, attempts)
 	}
@@ -54,22 +58,25 @@ func export(c *cli.Context) error {
 		return errors.Join(writeAttempts(out, format, counted(attempts, &n)), out.Close())
 	}, func(string) error { return nil })
 	if err != nil {
-		return diskError(err)
+		return newFileError(err)
 	}
 	fmt.Fprintf(c.App.ErrWriter, "%d attempts are in %s.\n", n, name)
 	return nil
 }
 
-// exportFormat goes by the name of the file if no format is asked for.
-func exportFormat(format, name string) string {
+// exportFormat goes by the name of the file if no format is asked for. Under an
+// ending that it does not know, other programs would not find what they expect.
+func exportFormat(format, name string) (string, error) {
 	if format != "" {
-		return format
+		return format, nil
 	}
 	switch ext := filepath.Ext(strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst")); ext {
-	case ".csv", ".json":
-		return ext[1:]
+	case ".csv", ".json", ".jsonl":
+		return ext[1:], nil
+	case "":
+		return "jsonl", nil
 	default:
-		return "jsonl"
+		return "", usagef("-o %s: %s is not known: want .jsonl, .json or .csv, which .gz or .zst may follow, or say --format", name, ext)
 	}
 }
 

@@ -88,6 +88,8 @@ func unknownWord(field, text string, known []string) error {
 	e := &Error{Status: http.StatusBadRequest, Message: fmt.Sprintf("%s %.40q is not known", field, text)}
 	if near := nearest.Word(text, known); near != "" {
 		e.Hint = fmt.Sprintf("Did you mean %s?", near)
+	} else if len(known) == 1 {
+		e.Hint = fmt.Sprintf("There is only %s.", known[0])
 	} else {
 		e.Hint = fmt.Sprintf("There are %s.", strings.Join(known, ", "))
 	}
