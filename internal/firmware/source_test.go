@@ -219,6 +219,7 @@ func TestImportWebToolsChoosesBuild(t *testing.T) {
 	wantError(t, manifest(build("ESP8266")), firmware.ImportOptions{}, "ESP8266")
 	wantError(t, manifest(object{"chipFamily": "ESP32-C3"}), firmware.ImportOptions{}, "has no parts")
 	wantError(t, manifest(), firmware.ImportOptions{}, "lists no builds")
+	wantError(t, with(files, map[string][]byte{"manifest.json": ownManifest(t)}), firmware.ImportOptions{}, "a release already", "copy its folder")
 	for _, name := range []string{"esp32c3", "ESP32-C3"} {
 		r, err := firmware.Import(t.TempDir(), "x", folder(t, several), firmware.ImportOptions{Chip: name})
 		if err != nil || r.Chip != "esp32c3" {
@@ -287,4 +288,18 @@ func resealed(t *testing.T, image []byte) []byte {
 	body[len(body)-1] = sum
 	digest := sha256.Sum256(body)
 	return append(body, digest[:]...)
+}
+
+// ownManifest is the manifest of a release.
+func ownManifest(t *testing.T) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	if _, err := firmware.Demo(dir, "demo", "esp32c3"); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "demo", "manifest.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }

@@ -50,6 +50,9 @@ func parseWebTools(data []byte, chip string) (*build, error) {
 	if err := parseJSON(data, &m); err != nil {
 		return nil, err
 	}
+	if _, err := parseManifest(data); err == nil {
+		return nil, errors.New("this is a release already: copy its folder, as it is, into the folder with the releases (firmware-images)")
+	}
 	if len(m.Builds) == 0 {
 		return nil, errors.New("it lists no builds, as ESP Web Tools manifests do")
 	}
