@@ -31,10 +31,12 @@ const (
 	BlameRig  Blame = "rig"
 )
 
-// Failure is why an attempt did not pass.
+// Failure is why an attempt did not pass. Kind and Text are required, and Phase is
+// a word like Kind. The store does not say which kinds there are; few are best, since
+// they are filtered and counted by.
 type Failure struct {
 	Phase string `json:"phase,omitempty"` // the phase in which it happened, "" if that is not known
-	Kind  string `json:"kind"`            // one word of a closed list: "no_sync"
+	Kind  string `json:"kind"`            // the caller's own word for it: "no_sync"; 40 of a-z, 0-9, - and _ at most, a letter first
 	Blame Blame  `json:"blame,omitempty"` // required for fail and error
 	Text  string `json:"text"`            // what happened, in one sentence
 	Hint  string `json:"hint,omitempty"`  // what to do about it
@@ -89,11 +91,13 @@ type Attempt struct {
 // Open reports whether a is not yet finished.
 func (a Attempt) Open() bool { return a.Outcome == "" }
 
-// Result is how an attempt ended, with the evidence.
+// Result is how an attempt ended, with the evidence: a pass needs Verified, and
+// BootChecked or BootCheckOff. A fail needs a Failure that blames the unit, an error
+// one that blames the rig; aborted and refused may have one that blames either.
 type Result struct {
 	Outcome      Outcome
 	End          time.Time // now if zero
-	Failure      *Failure  // required for fail and error; nil for pass
+	Failure      *Failure  // required for fail and error, may be nil for aborted and refused; nil for pass
 	Verified     []Region  // every region written, and those proved untouched, each verified on the chip
 	Firmware     *Firmware // that a rework of the NVS partition alone left as it was; nil if not known
 	Written      int64     // bytes sent to the flash

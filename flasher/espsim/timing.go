@@ -32,9 +32,10 @@ type Timing struct {
 var Instant = Timing{}
 
 // Realistic returns the times of a typical unit with a W25Q64-like flash.
-// Erase and program times are the datasheet's typical values, with the page
-// time that the stub reaches with its 32-byte programs; MD5 and USB rates are
-// from published logs of esptool (see protocol.md, sections 3.3 and 4.3 to 4.5).
+// On a UART erase times are typical values of the W25Q64JV; on the chip's own USB
+// they, and the page times that the stub reaches with its 32-byte programs, are worked
+// out from the figures in pull requests 73 of espressif/esp-flasher-stub and
+// 781 of espressif/esptool. Rates of MD5, inflation and USB are estimates.
 func Realistic(w Wiring) Timing {
 	t := Timing{
 		UART:        true,
