@@ -52,7 +52,11 @@ func runNVSDiff(c *cli.Context) error {
 		}
 	}
 	if len(changes) > 0 {
-		return fmt.Errorf("%s and %s differ in %d keys", args[0], args[1], len(changes))
+		keys := "keys"
+		if len(changes) == 1 {
+			keys = "key"
+		}
+		return fmt.Errorf("%s and %s differ in %d %s", args[0], args[1], len(changes), keys)
 	}
 	return nil
 }

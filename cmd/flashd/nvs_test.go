@@ -189,6 +189,11 @@ func TestNVSSet(t *testing.T) {
 		t.Errorf("exit code %d: %s\n%s\nwant\n%s", code, errs, out, want)
 	}
 	b.must("diff", "@f.bin", "@f.bin")
+	b.must("generate", "@f.csv", "@one.bin", "0x5000")
+	b.must("set", "@one.bin", "gateway", "provisioned", "string", "no")
+	if _, errs, _ := b.run("diff", "@old.bin", "@one.bin"); !strings.Contains(errs, "differ in 1 key\n") {
+		t.Errorf("it says %q", errs)
+	}
 	for _, tc := range []struct {
 		args []string
 		code int
