@@ -1,6 +1,7 @@
 package firmware
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -87,13 +88,13 @@ type nvsText struct {
 // chooseTemplate returns the template at path, or the one that the build
 // brings, or the default.
 func chooseTemplate(root *os.Root, path string) (nvsText, error) {
+	var text []byte
+	var err error
 	if path != "" {
-		text, err := os.ReadFile(path)
-		return nvsText{text: text, own: true}, err
-	}
-	text, err := readFile(root, templateName, maxTemplate)
-	if errors.Is(err, os.ErrNotExist) {
+		text, err = os.ReadFile(path)
+	} else if text, err = readFile(root, templateName, maxTemplate); errors.Is(err, os.ErrNotExist) {
 		return nvsText{text: []byte(defaultTemplate)}, nil
 	}
-	return nvsText{text: text, own: true}, err
+	// Spreadsheets write a byte order mark, which Espressif's generator would refuse.
+	return nvsText{text: bytes.TrimPrefix(text, []byte("\ufeff")), own: true}, err
 }

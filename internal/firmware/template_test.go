@@ -68,6 +68,13 @@ func TestPersonal(t *testing.T) {
 	}
 }
 
+// Spreadsheets write a byte order mark.
+func TestTemplateWithByteOrderMark(t *testing.T) {
+	if r := imported(t, "\ufeff"+goodTemplate); len(r.Uses()) == 0 {
+		t.Error("nothing of the template is taken")
+	}
+}
+
 func TestPersonalOfOwnTemplate(t *testing.T) {
 	r := imported(t, goodTemplate+"url,data,string,mqtts://${mqtt_host}:${mqtt_port}/${device_id}\nport,data,u16,${mqtt_port}\n"+
 		"wifi,namespace,,\nssid,data,string,$office$\n")
