@@ -41,6 +41,9 @@ func TestFirmwareThatAReworkLeaves(t *testing.T) {
 		if diff := cmp.Diff(want.firmware, a.LeftBehind()); diff != "" {
 			t.Errorf("attempt %d leaves (-want +got):\n%s", a.ID, diff)
 		}
+		if a.Firmware != nil && a.Verdict != jobs.ReworkNVS {
+			t.Errorf("attempt %d, which wrote all of it, says that it left %+v", a.ID, a.Firmware)
+		}
 		fields := named(t, header, row(a))
 		got := []string{a.Row()[5], fields["rework_writes"], fields["firmware"], fields["firmware_digest"], fields["firmware_proved"]}
 		if diff := cmp.Diff([]string{want.word, want.word, want.csv, want.csvs, want.proved}, got); diff != "" {

@@ -250,6 +250,10 @@ func TestImportWebToolsBeforePlatformIO(t *testing.T) {
 		files["manifest.json"] = manifest(offset)
 		wantError(t, files, firmware.ImportOptions{}, want)
 	}
+	idf := with(idfFolder(t, "esp32c3"), map[string][]byte{"manifest.json": manifest(0x10000)})
+	if r, err := firmware.Import(t.TempDir(), "x", folder(t, idf), firmware.ImportOptions{}); err != nil || r.Source != "esp-idf" {
+		t.Errorf("an ESP-IDF build with a manifest.json: imported as %v, error %v", r, err)
+	}
 	files["manifest.json"] = []byte("<html>")
 	wantError(t, files, firmware.ImportOptions{}, "manifest.json: it is no JSON")
 }

@@ -353,14 +353,37 @@ func TestUnusableBoardIsTold(t *testing.T) {
 	})
 }
 
+// What takes the place of something that cannot be used gets a time of its own.
+func TestUnusableBoardGivesWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := watch(t)
+		swap := func() {
+			b.plug("1-1")
+			b.setTTY("1-1", "")
+			b.uevent()
+			b.pass(1500 * time.Millisecond)
+		}
+		swap()
+		swap()
+		b.want()
+		b.pass(10 * time.Second)
+		b.got = slices.Compact(b.got)
+		swap()
+		b.want("unusable 1-1#2", "detach 1-1#2")
+		b.pass(10 * time.Second)
+		b.got = slices.Compact(b.got)
+		b.want("unusable 1-1#3")
+	})
+}
+
 // Whoever shows the station is told that no board at all can be used, once, and when
 // that is over. What one of several lacks is another matter.
 func TestTroubleWithAllBoards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := watch(t)
-		told := func(want ...string) {
+		after := func(d time.Duration, want ...string) {
 			t.Helper()
-			b.pass(10 * time.Second)
+			b.pass(d)
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			if diff := cmp.Diff(want, b.troubles); diff != "" {
@@ -368,12 +391,15 @@ func TestTroubleWithAllBoards(t *testing.T) {
 			}
 			b.troubles = nil
 		}
+		told := func(want ...string) { t.Helper(); after(10*time.Second, want...) }
 		b.setFailing(hotplug.ErrNoUSB)
 		told("this machine has no USB")
 		b.setFailing(nil)
 		told("<nil>")
 		b.setDenied("/dev/ttyACM1", fs.ErrPermission)
 		b.plug("1-1")
+		b.uevent()
+		after(time.Second) // udev may not have done its part
 		told("no board can be opened (/dev/ttyACM1: permission denied)")
 		b.plug("1-2")
 		told("<nil>")

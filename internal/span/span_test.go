@@ -27,6 +27,17 @@ func TestBeforeAndAfter(t *testing.T) {
 	}
 }
 
+func TestWhatIsNoSpan(t *testing.T) {
+	for _, text := range []string{"", "d", "0d", "-1d", "1.5y", "1 d", "1D", "7", "0h", "-1h", "100001d", "99999999999999999999d"} {
+		if at, ok := span.Before(now, text); ok {
+			t.Errorf("before %q: %v", text, at)
+		}
+		if at, ok := span.After(now, text); ok {
+			t.Errorf("after %q: %v", text, at)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{"2y", "18mo", "26w", "90d", "", "y", "0d", "-1d", "1h", "-1h", "99999999999999999999d", "1 d"} {
 		f.Add(text)
