@@ -57,6 +57,10 @@ func (s settings) simulatedDir() string { return filepath.Clean(s.StateDir) + "-
 // that a station that runs for days does not fill the disk.
 const keptUnits = 32
 
+// mistaken is in how many simulated units that have passed the operator puts one in
+// again: with eight slots that is about twice a minute.
+const mistaken = 20
+
 func (s settings) simulatedFixture(r *firmware.Release) (supply, error) {
 	model, ok := espsim.ModelNamed(r.Chip)
 	if !ok {
@@ -71,16 +75,19 @@ func (s settings) simulatedFixture(r *firmware.Release) (supply, error) {
 	} else {
 		timing = espsim.Realistic(wiring)
 	}
-	keep := keptUnits
+	keep, again := keptUnits, mistaken
 	if s.units > 0 {
 		keep = 0 // all: somebody will want to look at them
+	}
+	if s.units > 0 || s.instant {
+		again = 0 // what is measured, or tested, is not to be held up
 	}
 	seed := s.seed
 	if s.faults == 0 {
 		seed = 0 // other units each time
 	}
 	rig, err := simrig.New(simrig.Config{
-		Troubled: s.faults, Seed: seed,
+		Troubled: s.faults, Again: again, Seed: seed,
 		Slots: s.simulate, Dir: s.simulatedDir(), Model: model, Wiring: wiring,
 		Flash: r.FlashSize, Timing: timing, Units: s.units, Hands: hands, Keep: keep,
 	})

@@ -27,6 +27,7 @@ type Config struct {
 	Keep   int            // units whose flash is kept after they leave; 0: all
 
 	Troubled float64 // share of the units that have something wrong with them, 0 to 1
+	Again    int     // one in so many units that have passed is put in once more; 0: none
 	Seed     uint64  // of which those are, and of the first unit's MAC; 0: any MAC
 }
 
@@ -113,26 +114,37 @@ func (r *Rig) tend(ctx context.Context, s station.SlotView, board *station.Stati
 	}
 	slot := station.Slot{Path: s.Path, Name: s.Name}
 	switch s.State {
-	case station.Passed, station.Failed, station.Refused:
+	case station.Passed:
+		if mac, ok := r.unitIn(slot); ok && r.cfg.comesBack(mac) {
+			r.Unplug(ctx, slot)
+		} else {
+			r.remove(ctx, slot)
+		}
+	case station.Failed, station.Refused:
 		r.remove(ctx, slot)
 	case station.Errored:
 		r.Unplug(ctx, slot) // to be put in again
 	case station.Empty:
-		if !r.occupied(slot) {
+		if _, occupied := r.unitIn(slot); !occupied {
 			return r.insert(ctx, slot, board.View())
 		}
 	}
 	return nil
 }
 
-func (r *Rig) occupied(slot station.Slot) bool {
+// unitIn returns the unit that is in a slot, if there is one.
+func (r *Rig) unitIn(slot station.Slot) (mac flasher.MAC, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.units[slot.Path] != nil
+	u, ok := r.units[slot.Path]
+	if ok {
+		mac = u.mac
+	}
+	return mac, ok
 }
 
-// insert puts a unit into a slot: the one that an earlier run left there, or a
-// new one while more are wanted.
+// insert puts a unit into a slot: the one that an earlier run left there or that is
+// put in again, or a new one while more are wanted.
 func (r *Rig) insert(ctx context.Context, slot station.Slot, view station.View) error {
 	r.mu.Lock()
 	mac, left := r.shelf.inSlot(slot.Path)

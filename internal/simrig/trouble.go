@@ -26,13 +26,25 @@ var troubles = []trouble{
 // troubleOf returns what is wrong with a unit, nil for most: the same at every run with
 // that seed.
 func (c Config) troubleOf(mac flasher.MAC) *trouble {
-	var number [8]byte
-	copy(number[2:], mac[:])
-	chance := rand.New(rand.NewPCG(c.Seed, binary.BigEndian.Uint64(number[:]))) //nolint:gosec // to be repeated, not kept secret
+	chance := c.chanceOf(mac, 0)
 	if chance.Float64() >= c.Troubled {
 		return nil
 	}
 	return &troubles[chance.IntN(len(troubles))]
+}
+
+// comesBack reports whether the operator takes a unit that has passed for one that is
+// still to be done, as happens where piles lie side by side: the same at every run
+// with that seed. The station refuses it, and then it leaves.
+func (c Config) comesBack(mac flasher.MAC) bool {
+	return c.Again > 0 && c.chanceOf(mac, 1).IntN(c.Again) == 0
+}
+
+// chanceOf decides one matter about a unit.
+func (c Config) chanceOf(mac flasher.MAC, matter byte) *rand.Rand {
+	number := [8]byte{matter}
+	copy(number[2:], mac[:])
+	return rand.New(rand.NewPCG(c.Seed, binary.BigEndian.Uint64(number[:]))) //nolint:gosec // to be repeated, not kept secret
 }
 
 // firstMAC is where the units of a new fixture begin: so that they have the same

@@ -49,3 +49,29 @@ func TestTroubleThatPasses(t *testing.T) {
 		}
 	}
 }
+
+// One in so many units comes back, the same ones with the same seed, whether or not
+// something was wrong with them.
+func TestComesBack(t *testing.T) {
+	cfg, other := Config{Again: 10, Seed: 1}, Config{Again: 10, Seed: 2}
+	back, same := 0, 0
+	for n := range uint32(10_000) {
+		mac := flasher.MAC{0x34, 0x85, 0x18, byte(n >> 16), byte(n >> 8), byte(n)}
+		if (Config{Seed: 1}).comesBack(mac) {
+			t.Fatalf("%s comes back, and none was to", mac)
+		}
+		if !cfg.comesBack(mac) {
+			continue
+		}
+		back++
+		if !cfg.comesBack(mac) {
+			t.Fatalf("%s comes back only the first time", mac)
+		}
+		if other.comesBack(mac) {
+			same++
+		}
+	}
+	if back < 900 || back > 1100 || same > back/2 {
+		t.Errorf("%d of 10000 units come back, %d of them with another seed, too; want one in ten", back, same)
+	}
+}
