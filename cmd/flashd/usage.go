@@ -21,7 +21,7 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	switch text := err.Error(); {
 	case unknownFlag.MatchString(text):
 		name := unknownFlag.FindStringSubmatch(text)[1]
-		return usagef("there is no flag --%s%s", name, meant("--", name, flagNames(flagsOf(c))))
+		return usagef("there is no flag --%s%s", name, meant("--", name, flagNames(c.Command.Flags)))
 	case noValue.MatchString(text):
 		return usagef("--%s wants a value", noValue.FindStringSubmatch(text)[1])
 	case badValue.MatchString(text):
@@ -34,7 +34,7 @@ func usageError(c *cli.Context, err error, _ bool) error {
 
 // wantedBy says which values a flag takes.
 func wantedBy(c *cli.Context, name string) string {
-	flags := flagsOf(c)
+	flags := c.Command.Flags
 	i := slices.IndexFunc(flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
 	if i < 0 {
 		return "another value"
@@ -62,14 +62,6 @@ func helpError(app *cli.App, err error) error {
 	}
 	name := noTopic.FindStringSubmatch(err.Error())[1]
 	return usagef("there is no command %q%s", name, meant("flashd ", name, commandNames(app.Commands)))
-}
-
-// flagsOf are the flags of the command that is run, or of flashd alone.
-func flagsOf(c *cli.Context) []cli.Flag {
-	if c.Command != nil && c.Command.Name != c.App.Name {
-		return c.Command.Flags
-	}
-	return c.App.Flags
 }
 
 func flagNames(flags []cli.Flag) (names []string) {
