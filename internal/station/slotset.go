@@ -54,8 +54,12 @@ func (set *slotSet) ignore(path string) {
 	}
 }
 
-// retry begins the unit that lingers at path once more.
+// retry begins the unit that lingers at path once more, unless the line has stopped:
+// there it goes on lingering, so that people see it leave.
 func (set *slotSet) retry(path string) {
+	if set.station.hold.reason(stopped) != nil {
+		return
+	}
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	if sl := set.byPath[path]; sl != nil {

@@ -313,6 +313,32 @@ func TestRefusedTokenStopsTheLine(t *testing.T) {
 	})
 }
 
+// A unit that may be reworked is not begun on a line that has stopped, and is seen to
+// leave its slot.
+func TestReworkOnAStoppedLineWaits(t *testing.T) {
+	refused := source(func(_ context.Context, unit string) (credentials.Credentials, error) {
+		if unit == unitOf(2) {
+			return credentials.Credentials{}, credentials.ErrUnauthorized
+		}
+		return credentials.Credentials{DeviceID: unit, MQTTUser: unit, MQTTPassword: "12345678901234567890"}, nil
+	})
+	onBench(t, withSource(refused), func(b *bench) {
+		b.insert(left, newUnit(1))
+		b.expect(b.result(left), jobs.Pass, "", "")
+		b.insert(right, newUnit(2))
+		b.expect(b.result(right), jobs.Error, "credentials", "unauthorized")
+		must(b.AllowRework(b.Context(), jobs.Rework{Unit: unitOf(1), Reason: "broker moved", By: "Eve"}))
+		time.Sleep(time.Minute)
+		if s := b.slot(left); s.State != station.Passed || s.Rework != station.ReworkArmed {
+			t.Errorf("the unit in the slot is shown as %+v", s)
+		}
+		b.remove(left)
+		if s := b.slot(left); s.State != station.Empty {
+			t.Errorf("the empty slot is shown as %+v", s)
+		}
+	})
+}
+
 func TestSilentServerHoldsTheUnit(t *testing.T) {
 	b0 := make(chan *bench, 1)
 	slow := source(func(ctx context.Context, unit string) (credentials.Credentials, error) {
