@@ -38,17 +38,20 @@ func hasTerminal() bool {
 // stopInOrder says what happens when a station is asked to stop, and has the
 // units under way abandoned when it is asked again. It returns when ctx ends.
 func stopInOrder(ctx context.Context, asked <-chan os.Signal, log *slog.Logger, waiting func() string, abandon func()) {
-	for first := true; ; first = false {
+	var first time.Time
+	for {
 		select {
 		case <-asked:
 		case <-ctx.Done():
 			return
 		}
-		if first {
+		switch {
+		case first.IsZero():
+			first = time.Now()
 			log.Info("stopping: " + waiting())
-			continue
+		case time.Since(first) >= askedOnce:
+			log.Warn("asked to stop again: abandoning the units under way")
+			abandon()
 		}
-		log.Warn("asked to stop again: abandoning the units under way")
-		abandon()
 	}
 }
