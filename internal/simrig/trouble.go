@@ -17,10 +17,10 @@ type trouble struct {
 // troubles are of both sorts: what fails a unit, and what is an error of the rig.
 var troubles = []trouble{
 	{fault: espsim.Fault{Kind: espsim.SilentApp}},
-	{fault: espsim.Fault{Kind: espsim.DeadSector, Address: 0x20000}},                 // in the application
-	{fault: espsim.Fault{Kind: espsim.FlashID, Value: 0xFFFFFF}},                     // no flash chip answers
-	{fault: espsim.Fault{Kind: espsim.Silence, Op: 0x08, Times: -1}, once: true},     // SYNC: a bad contact
-	{fault: espsim.Fault{Kind: espsim.DetachCommand, Op: 0x11, Nth: 20}, once: true}, // FLASH_DEFL_DATA: it slips out
+	{fault: espsim.Fault{Kind: espsim.DeadSector, Address: 0x20000}},                                         // in the application
+	{fault: espsim.Fault{Kind: espsim.FlashID, Value: 0xFFFFFF}},                                             // no flash chip answers
+	{fault: espsim.Fault{Kind: espsim.Silence, Op: uint8(flasher.Sync), Times: -1}, once: true},              // a bad contact
+	{fault: espsim.Fault{Kind: espsim.DetachCommand, Op: uint8(flasher.FlashDeflData), Nth: 20}, once: true}, // it slips out
 }
 
 // troubleOf returns what is wrong with a unit, nil for most: the same at every run with
