@@ -19,7 +19,7 @@ func (a *attempt) attach(ctx context.Context) error {
 	if size := a.dev.Flash().Size(); size < a.Release.FlashSize && !a.blind {
 		return &fault{string(flasher.TooLarge), fmt.Errorf("the unit has %d MB of flash, release %s needs %d MB", size>>20, a.Release.Name, a.Release.FlashSize>>20)}
 	}
-	if !a.writesFirmware() {
+	if a.keepsFirmware() {
 		return a.sameLayout(ctx)
 	}
 	return nil
