@@ -57,6 +57,9 @@ type Partition struct {
 	Flags   uint32
 }
 
+// IsData reports whether p is a data partition of that subtype.
+func (p Partition) IsData(subType uint8) bool { return p.Type == DataPartition && p.SubType == subType }
+
 // Encrypted reports whether flash encryption covers the partition.
 func (p Partition) Encrypted() bool { return p.Flags&1 != 0 }
 

@@ -65,7 +65,7 @@ func chooseNVS(table flasher.PartitionTable, label string) (flasher.Partition, e
 
 func ofKind(table flasher.PartitionTable, subtype uint8) (found flasher.PartitionTable) {
 	for _, p := range table {
-		if p.Type == flasher.DataPartition && p.SubType == subtype {
+		if p.IsData(subtype) {
 			found = append(found, p)
 		}
 	}

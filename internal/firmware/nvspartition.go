@@ -18,7 +18,7 @@ const minNVS = 0x3000
 func nvsPartition(table flasher.PartitionTable) (flasher.Partition, error) {
 	var found []flasher.Partition
 	for _, p := range table {
-		if p.Type == flasher.DataPartition && p.SubType == flasher.NVS {
+		if p.IsData(flasher.NVS) {
 			found = append(found, p)
 		}
 	}
@@ -41,7 +41,7 @@ func nvsPartition(table flasher.PartitionTable) (flasher.Partition, error) {
 // components/nvs_sec_provider/nvs_sec_provider.c).
 func keysPartition(table flasher.PartitionTable) (*flasher.Partition, error) {
 	i := slices.IndexFunc(table, func(p flasher.Partition) bool {
-		return p.Type == flasher.DataPartition && p.SubType == flasher.NVSKeys
+		return p.IsData(flasher.NVSKeys)
 	})
 	if i < 0 {
 		return nil, fmt.Errorf("the partition table has no nvs_keys partition (type data, subtype nvs_keys), where encrypted NVS has its keys: add one of %d bytes; "+

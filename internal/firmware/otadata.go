@@ -19,7 +19,7 @@ const (
 )
 
 func isOTAData(p flasher.Partition) bool {
-	return p.Type == flasher.DataPartition && p.SubType == flasher.OTAData
+	return p.IsData(flasher.OTAData)
 }
 
 // otaSequence returns the sequence number of an entry, or 0 if it counts for

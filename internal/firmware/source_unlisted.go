@@ -73,7 +73,7 @@ func (p *unlistedReader) add(name string, offset uint32, data []byte) {
 // data partition of that subtype for it.
 func (p *unlistedReader) addData(subType uint8, names ...string) {
 	i := slices.IndexFunc(p.table, func(q flasher.Partition) bool {
-		return q.Type == flasher.DataPartition && q.SubType == subType
+		return q.IsData(subType)
 	})
 	for _, name := range names {
 		if i >= 0 && hasFile(p.root, name) {

@@ -62,7 +62,7 @@ func (a *attempt) readTable(ctx context.Context) (flasher.PartitionTable, error)
 // Where its attempts are archived, the NVS that the unit has must open this way.
 func (a *attempt) sameScheme(table flasher.PartitionTable) error {
 	i := slices.IndexFunc(table, func(p flasher.Partition) bool {
-		return p.Type == flasher.DataPartition && p.SubType == flasher.NVSKeys
+		return p.IsData(flasher.NVSKeys)
 	})
 	if i < 0 {
 		return nil // such firmware knows plain NVS only

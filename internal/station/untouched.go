@@ -166,7 +166,7 @@ func (a *attempt) partitionOf(r jobs.Region) *flasher.Partition {
 }
 
 func isOTAData(p *flasher.Partition) bool {
-	return p != nil && p.Type == flasher.DataPartition && p.SubType == flasher.OTAData
+	return p != nil && p.IsData(flasher.OTAData)
 }
 
 // verifyFirmware proves on the chip that the rework left the firmware alone.
